@@ -1,0 +1,343 @@
+"""The command line: `python -m gpcore COMMAND`."""
+
+import csv
+import json
+import sys
+from collections.abc import Iterator
+from dataclasses import asdict
+from pathlib import Path
+from typing import Annotated, Any
+
+import rich.console
+import rich.progress
+import typer
+
+from gpcore.errors import GpcoreError, RecipeError
+from gpcore.recipe import RECIPES, Recipe
+
+app = typer.Typer(
+    help="See what global pooling does to a convolutional network, and decide which pooling to use.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+)
+
+StoreOption = Annotated[Path, typer.Option("--store", help="Folder that keeps the runs.")]
+DataOption = Annotated[Path, typer.Option("--data", help="Folder that holds the datasets.")]
+JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON, and nothing else, on standard output.")]
+RunArgument = Annotated[str, typer.Argument(help="A run's id in the store, or the path of a run's folder.", metavar="RUN")]
+PoolOption = Annotated[str | None, typer.Option("--pool", help="The global pooling: gap, gmp, lse or avgmax.  [default: gap]")]
+RecipeOption = Annotated[str, typer.Option("--recipe", help=f"The recipe to start from: {', '.join(RECIPES)}.")]
+DatasetOption = Annotated[str | None, typer.Option("--dataset", help="A known dataset, or folder:PATH.")]
+EpochsOption = Annotated[int | None, typer.Option("--epochs", help="Passes over the training images.")]
+SeedOption = Annotated[int | None, typer.Option("--seed", help="Decides first weights, order and augmentation.")]
+ImagesOption = Annotated[int | None, typer.Option("--train-images", help="Train on the first so many images only.")]
+SetOption = Annotated[
+    list[str] | None,
+    typer.Option("--set", help="Any other field, e.g. --set learning_rate=0.001 (repeatable).", metavar="FIELD=VALUE"),
+]
+DeviceOption = Annotated[str, typer.Option("--device", help="auto, cuda, mps or cpu.")]
+
+RUNS, DATA = Path("runs"), Path("data")
+
+
+@app.command()
+def train(
+    pool: PoolOption = None,
+    recipe: RecipeOption = "article",
+    dataset: DatasetOption = None,
+    epochs: EpochsOption = None,
+    seed: SeedOption = None,
+    train_images: ImagesOption = None,
+    set_: SetOption = None,
+    resume: Annotated[str | None, typer.Option("--resume", help="Go on with a run that was stopped.", metavar="RUN")] = None,
+    device: DeviceOption = "auto",
+    store: StoreOption = RUNS,
+    data: DataOption = DATA,
+    as_json: JsonOption = False,
+) -> None:
+    """Train a network here and now, with a progress bar; Ctrl-C stops it so that --resume can go on."""
+    from gpcore.runs import worker
+    from gpcore.runs.store import Store
+
+    if resume is None:
+        chosen = _recipe(recipe, pool, dataset, epochs, seed, train_images, set_)
+        runs = Store(store)
+        run = runs.add(chosen)
+    else:
+        runs, run = _own_run(resume, store)
+        if epochs is not None and epochs != runs.run(run).recipe.epochs:
+            runs.extend(run, epochs)
+        runs.resume(run)
+    claim = runs.claim(run)
+    if claim is None:
+        raise GpcoreError(
+            f"{run} is {runs.run(run).status}: only a run that was stopped or failed can be resumed (or extended with --epochs)."
+        )
+    for _ in _shown(worker.train(runs, claim, data, device), runs.run(run).recipe.epochs, run):
+        pass
+    record = runs.run(run)
+    last = record.last
+    result = {"run": run, "epochs": record.epochs_done, "seconds": record.seconds} | {
+        name: getattr(last, name) if last else None
+        for name in ("training_loss", "training_accuracy", "validation_loss", "validation_accuracy")
+    }
+    _print(
+        result,
+        as_json,
+        f"{run}: {record.status} after {record.epochs_done} epochs, " + _percent(last and last.validation_accuracy),
+    )
+
+
+@app.command()
+def queue(
+    pool: PoolOption = None,
+    recipe: RecipeOption = "article",
+    dataset: DatasetOption = None,
+    epochs: EpochsOption = None,
+    seed: SeedOption = None,
+    train_images: ImagesOption = None,
+    set_: SetOption = None,
+    store: StoreOption = RUNS,
+    as_json: JsonOption = False,
+) -> None:
+    """Put a run in the queue; a worker trains it."""
+    from gpcore.runs.store import Store
+
+    run = Store(store).add(_recipe(recipe, pool, dataset, epochs, seed, train_images, set_))
+    _print({"run": run}, as_json, f"{run} is queued: `python -m gpcore worker` trains it.")
+
+
+@app.command()
+def worker(
+    once: Annotated[bool, typer.Option("--once", help="End when nothing is left to train.")] = False,
+    parallel: Annotated[
+        int | None, typer.Option("--parallel", min=1, help="Runs at once; by default one per CPU core, or one per accelerator.")
+    ] = None,
+    device: DeviceOption = "auto",
+    store: StoreOption = RUNS,
+    data: DataOption = DATA,
+) -> None:
+    """Train what is queued, several runs at once, until you stop it (or, with --once, until nothing is left)."""
+    from gpcore.runs import worker as workers
+    from gpcore.runs.store import Store
+
+    opened = Store(store)
+    count = parallel or workers.default_parallel()
+    if count > 1:
+        workers.spawn(count, store, data, device, once)
+        return
+    for run, event in workers.work(opened, data, device, once):
+        _log(run, event)
+
+
+@app.command()
+def runs(store: StoreOption = RUNS, as_json: JsonOption = False) -> None:
+    """List the runs of a store with what was measured after every epoch."""
+    from gpcore.runs.store import Store
+
+    opened = Store(store, read_only=True)
+    listed = opened.runs()
+    if as_json:
+        print(json.dumps([_run_json(record, opened.epochs(record.id)) for record in listed]))
+        return
+    table = rich.console.Console()
+    for record in listed:
+        accuracy = _percent(record.last and record.last.validation_accuracy)
+        table.print(
+            f"{record.id}  {record.status}  {record.epochs_done}/{record.recipe.epochs} epochs  {accuracy}", highlight=False
+        )
+
+
+@app.command()
+def evaluate(
+    run: RunArgument,
+    dataset: Annotated[str | None, typer.Option("--dataset", help="Another dataset with the same classes.")] = None,
+    epoch: Annotated[int | None, typer.Option("--epoch", help="After which epoch; the last by default.")] = None,
+    store: StoreOption = RUNS,
+    data: DataOption = DATA,
+    as_json: JsonOption = False,
+) -> None:
+    """Measure a run's accuracy on the test images."""
+    from gpcore.data.datasets import load_dataset
+    from gpcore.runs.run import open_run
+    from gpcore.training.evaluate import evaluate as measured
+
+    opened = open_run(run, store)
+    images = load_dataset(dataset or opened.recipe.dataset, data)
+    opened.check_fits(images)
+    tally = measured(opened.network(epoch), images.test, opened.recipe.output)
+    per_class = dict(zip(images.classes, (_or_null(value) for value in tally.per_class()), strict=True))
+    result = {
+        "run": opened.id,
+        "dataset": images.name,
+        "images": tally.images,
+        "accuracy": tally.accuracy,
+        "logit_accuracy": tally.logit_accuracy,
+        "loss": tally.loss,
+        "per_class": per_class,
+    }
+    lines = [f"{_percent(tally.accuracy)} of {tally.images:,} images of {images.name}"]
+    lines += [f"  {name:<12} {_percent(value)}" for name, value in per_class.items()]
+    _print(result, as_json, "\n".join(lines))
+
+
+@app.command()
+def export(
+    run: RunArgument,
+    onnx: Annotated[Path | None, typer.Option("--onnx", help="Write the network as ONNX.", metavar="FILE")] = None,
+    csv_: Annotated[Path | None, typer.Option("--csv", help="Write every epoch's figures as CSV.", metavar="FILE")] = None,
+    epoch: Annotated[int | None, typer.Option("--epoch", help="Whose weights; the last by default.")] = None,
+    store: StoreOption = RUNS,
+) -> None:
+    """Write a run's network as ONNX, or its figures as CSV, for other programs."""
+    from gpcore.runs.run import open_run
+
+    if not (onnx or csv_):
+        raise GpcoreError("Say what to write: --onnx FILE, --csv FILE, or both.")
+    opened = open_run(run, store)
+    try:
+        if csv_:
+            _write_csv(csv_, [asdict(figures) for figures in opened.epochs])
+        if onnx:
+            opened.write_onnx(onnx, epoch)
+    except OSError as error:
+        raise GpcoreError(f"Could not write {error.filename}: {error.strerror}.") from error
+
+
+def _log(run: str, event: Any) -> None:
+    """One line per epoch or failure on standard error: what a worker says."""
+    from gpcore.training.fit import EpochDone
+
+    if isinstance(event, EpochDone):
+        print(
+            f"{run}: epoch {event.epoch}, {_percent(event.validation.accuracy)}, {event.seconds:.1f} s",
+            file=sys.stderr,
+            flush=True,
+        )
+    elif isinstance(event, GpcoreError):
+        print(f"{run}: {event}", file=sys.stderr, flush=True)
+
+
+def _own_run(run: str, store: Path) -> tuple[Any, str]:
+    """The store and the id of a run that is to be changed."""
+    from gpcore.runs.run import open_run
+    from gpcore.runs.store import Store
+
+    opened = open_run(run, store)
+    return Store(opened.store.folder), opened.id
+
+
+def _recipe(
+    name: str,
+    pool: str | None,
+    dataset: str | None,
+    epochs: int | None,
+    seed: int | None,
+    images: int | None,
+    fields: list[str] | None,
+) -> Recipe:
+    if name not in RECIPES:
+        raise RecipeError(f"There is no recipe {name!r}: choose one of {', '.join(RECIPES)}.")
+    options = {"pool": pool, "dataset": dataset, "epochs": epochs, "seed": seed, "train_images": images}
+    changes = {field: value for field, value in options.items() if value is not None}
+    return RECIPES[name].but(**changes, **dict(map(_field, fields or [])))
+
+
+def _field(text: str) -> tuple[str, Any]:
+    """`learning_rate=0.001` as a field and its value; a value that is no JSON is text."""
+    name, sign, value = text.partition("=")
+    if not sign:
+        raise RecipeError(f"--set {text}: write it as FIELD=VALUE, for example learning_rate=0.001.")
+    try:
+        return name, json.loads(value)
+    except json.JSONDecodeError:
+        return name, value
+
+
+def _shown(events: Iterator[Any], epochs: int, title: str) -> Iterator[Any]:
+    """The events, drawn as a progress bar on standard error; Ctrl-C stops the run and keeps it."""
+    from gpcore.training.fit import BatchesDone, EpochDone, Evaluating
+
+    columns = (
+        "[progress.description]{task.description}",
+        rich.progress.BarColumn(),
+        "{task.fields[note]}",
+        rich.progress.TimeRemainingColumn(),
+    )
+    bar = rich.progress.Progress(*columns, console=rich.console.Console(stderr=True))
+    with bar:
+        task = bar.add_task(title, total=epochs, note="starting")
+        try:
+            for event in events:
+                match event:
+                    case BatchesDone():
+                        bar.update(
+                            task,
+                            note=f"epoch {event.epoch}, loss {event.losses[-1]:.3f}, {event.images_per_second:,.0f} images/s",
+                        )
+                    case Evaluating():
+                        bar.update(task, note=f"epoch {event.epoch}, evaluating {event.done / event.images:.0%}")
+                    case EpochDone():
+                        bar.update(
+                            task, completed=event.epoch, note=f"epoch {event.epoch}: {_percent(event.validation.accuracy)}"
+                        )
+                        if not bar.console.is_terminal:  # no bar can be drawn in a log file: a line an epoch instead
+                            bar.console.print(
+                                f"{title}: epoch {event.epoch}/{epochs}, {_percent(event.validation.accuracy)}, {event.seconds:.1f} s"
+                            )
+                yield event
+        except KeyboardInterrupt:
+            events.close()  # type: ignore[attr-defined]  # a generator: it saves the state as it closes
+            bar.console.print(f"{title} is stopped: `python -m gpcore train --resume {title}` goes on.")
+
+
+def _run_json(record: Any, epochs: list[Any]) -> dict[str, Any]:
+    fields = ("epoch", "training_loss", "training_accuracy", "training_logit_accuracy", "validation_loss")
+    fields += ("validation_accuracy", "validation_logit_accuracy", "learning_rate", "seconds")
+    return {
+        "run": record.id,
+        "title": record.title,
+        "status": record.status,
+        "error": record.error,
+        "recipe": record.recipe.to_json(),
+        "epochs": [{name: getattr(epoch, name) for name in fields} for epoch in epochs],
+    }
+
+
+def _write_csv(path: Path, rows: list[dict[str, Any]]) -> None:
+    with open(path, "w", newline="", encoding="utf-8") as file:
+        writer = csv.DictWriter(file, [name for name in rows[0] if name != "confusion"] if rows else [], extrasaction="ignore")
+        writer.writeheader()
+        writer.writerows(rows)
+
+
+def _print(value: Any, as_json: bool, text: str) -> None:
+    print(json.dumps(value) if as_json else text)
+
+
+def _percent(value: float | None) -> str:
+    return "no accuracy yet" if value is None else f"{value:.2%}"
+
+
+def _or_null(value: float) -> float | None:
+    return None if value != value else value  # JSON has no NaN
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Run a command; a user's mistake is one line on standard error and exit code 2."""
+    command = typer.main.get_command(app)
+    try:
+        return command.main(arguments, prog_name="python -m gpcore", standalone_mode=False) or 0
+    except GpcoreError as error:
+        message = " ".join(str(error).split())
+    except Exception as error:
+        if not hasattr(error, "format_message"):  # click's own, whichever copy of click typer uses
+            raise
+        message = error.format_message()
+    print(f"Error: {message}", file=sys.stderr)
+    return 2
+
+
+if __name__ == "__main__":
+    sys.exit(main())

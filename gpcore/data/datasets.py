@@ -1,0 +1,217 @@
+"""Datasets as tensors: every image of a split in one uint8 tensor, so that no loop ever touches a single image."""
+
+import contextlib
+import urllib.error
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import PIL.Image
+import PIL.ImageOps
+import torch
+from filelock import FileLock, Timeout
+from jaxtyping import Float, Int64, UInt8
+from torch import Tensor
+from torchvision import datasets as vision
+
+from gpcore.errors import DatasetError
+from gpcore.recipe import FOLDER_PREFIX, DatasetName
+
+FOLDER_SIZE = 64
+"""Height and width that a folder's images are fitted into when they are not all of one size."""
+
+
+@dataclass(frozen=True)
+class Split:
+    """Images and their classes: `images` uint8 (n, channels, height, width), `labels` int64 (n,)."""
+
+    images: UInt8[Tensor, "n channels height width"]
+    labels: Int64[Tensor, " n"]
+
+    def __len__(self) -> int:
+        return len(self.labels)
+
+    def first(self, count: int | None) -> "Split":
+        """The first `count` images; all of them for None."""
+        return self if count is None else Split(self.images[:count], self.labels[:count])
+
+    def to(self, device: torch.device) -> "Split":
+        """The same split in the memory of `device`."""
+        return Split(self.images.to(device), self.labels.to(device))
+
+
+@dataclass(frozen=True)
+class Dataset:
+    """A training split, a test split and the names of the classes, in the order of their labels."""
+
+    name: str
+    classes: tuple[str, ...]
+    train: Split
+    test: Split
+
+    @property
+    def channels(self) -> int:
+        return self.test.images.shape[1]
+
+
+def scaled(images: UInt8[Tensor, "n channels height width"]) -> Float[Tensor, "n channels height width"]:
+    """Pixels from 0..255 to [0, 1], as torchvision's `ToTensor` does."""
+    return images.float().div_(255)
+
+
+def load_dataset(name: str, root: Path) -> Dataset:
+    """A dataset by its name; what can be downloaded and is not under `root` yet is downloaded, verified and kept there.
+
+    Raises:
+        DatasetError: unknown, missing, damaged, or the folder holds no images.
+    """
+    if name.startswith(FOLDER_PREFIX):
+        return read_folder(Path(name.removeprefix(FOLDER_PREFIX)))
+    if name not in DATASETS:
+        raise DatasetError(f"There is no dataset {name!r}: choose one of {', '.join(DATASETS)}, or {FOLDER_PREFIX}PATH.")
+    return DATASETS[name](name, root)
+
+
+def test_split_only(name: str, root: Path) -> Dataset:
+    """The dataset without its training images, for whoever only looks and never trains: a fraction of the memory."""
+    dataset = load_dataset(name, root)
+    return Dataset(dataset.name, dataset.classes, dataset.train.first(0), dataset.test)
+
+
+def _grey_digits(source: type[vision.MNIST], titles: tuple[str, ...] | None = None) -> Callable[[str, Path], Dataset]:
+    """How to read a dataset in MNIST's file format."""
+
+    def read(name: str, root: Path) -> Dataset:
+        train, test = (_from_torchvision(name, source, root, train=train) for train in (True, False))
+        return Dataset(
+            name,
+            titles or tuple(train.classes),
+            Split(train.data.unsqueeze(1), train.targets),
+            Split(test.data.unsqueeze(1), test.targets),
+        )
+
+    return read
+
+
+def _read_cifar10(name: str, root: Path) -> Dataset:
+    """CIFAR-10; its files are pickles, which torchvision opens only after their md5 sums match the published ones."""
+    train, test = (_from_torchvision(name, vision.CIFAR10, root, train=train) for train in (True, False))
+    splits = [
+        Split(torch.from_numpy(part.data).permute(0, 3, 1, 2).contiguous(), torch.tensor(part.targets))
+        for part in (train, test)
+    ]
+    return Dataset(name, tuple(train.classes), *splits)
+
+
+FASHION_CLASSES = (
+    "T-shirt", "Trouser", "Pullover", "Dress", "Coat", "Sandal", "Shirt", "Sneaker", "Bag", "Ankle boot",
+)  # fmt: skip
+
+DATASETS: dict[DatasetName, Callable[[str, Path], Dataset]] = {
+    "fashion-mnist": _grey_digits(vision.FashionMNIST, FASHION_CLASSES),
+    "mnist": _grey_digits(vision.MNIST, tuple("0123456789")),
+    "kmnist": _grey_digits(vision.KMNIST),
+    "cifar10": _read_cifar10,
+}
+
+
+def _from_torchvision(name: str, source: Callable[..., Any], root: Path, train: bool) -> Any:
+    """A torchvision dataset, unpacked or downloaded first where that is needed.
+
+    torchvision unpacks in place, so a second process could see half a file: a lock lets one of them unpack at a time.
+    """
+    with _missing(name, source, root):
+        with contextlib.suppress(RuntimeError):
+            if not (root / ".unpacking").exists():
+                return source(root, train=train, download=False)
+        with _unpacking(root):
+            return source(root, train=train, download=True)
+
+
+@contextlib.contextmanager
+def _unpacking(root: Path) -> Iterator[None]:
+    root.mkdir(parents=True, exist_ok=True)
+    marker = root / ".unpacking"
+    with FileLock(root / ".lock", timeout=600):
+        marker.touch()
+        yield
+        marker.unlink()
+
+
+@contextlib.contextmanager
+def _missing(name: str, source: Any, root: Path) -> Iterator[None]:
+    """Turn everything that can go wrong while files are read or fetched into one sentence."""
+    folder = root / getattr(source, "__name__", name) / "raw"
+    try:
+        yield
+    except (RuntimeError, urllib.error.URLError, OSError, ValueError, EOFError, Timeout) as error:
+        reason = " ".join(str(error).split()) or type(error).__name__
+        raise DatasetError(
+            f"The dataset {name} is not in {root.absolute()} and could not be fetched ({reason}): put its original files "
+            f"into {folder.absolute()}, connect to the internet and try again, or name another folder with --data."
+        ) from error
+
+
+def read_folder(folder: Path) -> Dataset:
+    """A folder of images, one sub-folder per class.
+
+    With `train/` and `test/` inside, those are the splits. Without, every fifth image of each class, in the order of the
+    file names, is a test image. Images of one common size stay as they are; others are fitted into 64×64, the rest black.
+    The images are grey if all files are, else colour.
+
+    Raises:
+        DatasetError: no such folder, fewer than two classes, no images, or a file that is no image.
+    """
+    if not folder.is_dir():
+        raise DatasetError(f"There is no folder {folder.absolute()}: give the path of a folder with one sub-folder per class.")
+    if (folder / "train").is_dir() and (folder / "test").is_dir():
+        classes, train_files = _list_images(folder / "train")
+        test_classes, test_files = _list_images(folder / "test")
+        if classes != test_classes:
+            raise DatasetError(f"{folder}: train/ has the classes {', '.join(classes)}, test/ has {', '.join(test_classes)}.")
+    else:
+        classes, files = _list_images(folder)
+        of_class = [[item for item in files if item[1] == label] for label in range(len(classes))]
+        test_files = [item for items in of_class for item in items[4::5]]
+        train_files = sorted(set(files) - set(test_files))
+    if not test_files:
+        raise DatasetError(f"{folder} has no test images: give every class at least five images, or add a test/ folder.")
+    pictures = [_open_image(path) for path, _ in train_files + test_files]
+    images = _stack(pictures)
+    labels = torch.tensor([label for _, label in train_files + test_files])
+    count = len(train_files)
+    return Dataset(
+        FOLDER_PREFIX + str(folder), classes, Split(images[:count], labels[:count]), Split(images[count:], labels[count:])
+    )
+
+
+def _list_images(folder: Path) -> tuple[tuple[str, ...], list[tuple[str, int]]]:
+    """The classes of a folder and its files with their labels, sorted by class and name."""
+    try:
+        classes, numbers = vision.folder.find_classes(folder)
+        return tuple(classes), vision.folder.make_dataset(str(folder), numbers, extensions=vision.folder.IMG_EXTENSIONS)
+    except FileNotFoundError as error:
+        raise DatasetError(f"{folder} is no folder of images with one sub-folder per class: {error}.") from error
+
+
+def _open_image(path: str) -> PIL.Image.Image:
+    try:
+        with PIL.Image.open(path) as image:
+            return image.convert("L" if image.mode in ("L", "1") else "RGB")
+    except (OSError, ValueError, SyntaxError, PIL.Image.DecompressionBombError) as error:
+        raise DatasetError(f"{path} is no image that can be read ({error}): remove or replace it.") from error
+
+
+def _stack(pictures: list[PIL.Image.Image]) -> UInt8[Tensor, "n channels height width"]:
+    mode = "L" if all(picture.mode == "L" for picture in pictures) else "RGB"
+    sizes = {picture.size for picture in pictures}
+    size = sizes.pop() if len(sizes) == 1 else (FOLDER_SIZE, FOLDER_SIZE)
+    arrays = [np.asarray(_fitted(picture.convert(mode), size)) for picture in pictures]
+    stacked = torch.from_numpy(np.stack(arrays))
+    return stacked.unsqueeze(1) if mode == "L" else stacked.permute(0, 3, 1, 2).contiguous()
+
+
+def _fitted(picture: PIL.Image.Image, size: tuple[int, int]) -> PIL.Image.Image:
+    return picture if picture.size == size else PIL.ImageOps.pad(picture, size)

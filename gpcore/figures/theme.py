@@ -1,0 +1,30 @@
+"""One look for all figures: the same colour for the same pooling everywhere, in a light theme and in a dark one."""
+
+import plotly.graph_objects as go
+
+from gpcore.recipe import Pool
+
+POOL_COLOURS: dict[Pool, str] = {"gap": "#2a86d8", "gmp": "#e57b00", "lse": "#0a9c78", "avgmax": "#c2669e"}
+"""After Okabe and Ito (2008): colour-blind people tell them apart, and each stands out on white and on black."""
+
+SEVERAL_DASHES = ("solid", "dash", "dot", "dashdot")
+"""Several runs with the same pooling share its colour and differ in the stroke."""
+
+NEUTRAL = "#808792"
+GRID = "rgba(128, 135, 146, 0.22)"
+
+
+def layout(figure: go.Figure, height: int, **changes: object) -> go.Figure:
+    """The layout that all charts share: no title, a legend above, room for the axes only, transparent on any theme."""
+    figure.update_layout(
+        height=height,
+        margin={"l": 56, "r": 12, "t": 34, "b": 44},
+        paper_bgcolor="rgba(0,0,0,0)",
+        plot_bgcolor="rgba(0,0,0,0)",
+        legend={"orientation": "h", "yanchor": "bottom", "y": 1.02, "xanchor": "left", "x": 0},
+        hoverlabel={"namelength": -1},
+        uirevision="constant",
+    )
+    figure.update_xaxes(gridcolor=GRID, zeroline=False)
+    figure.update_yaxes(gridcolor=GRID, zeroline=False)
+    return figure.update_layout(**changes)

@@ -1,0 +1,127 @@
+"""What a run is: every choice that its result depends on, in one frozen value.
+
+The names a recipe may use stand here, below everything that implements them, so that a recipe can be checked, stored and
+shown without PyTorch. `POOLS`, `DATASETS`, `SCHEDULES` and `AUGMENTATIONS` are dict literals over the same names, and a test
+holds them to it.
+"""
+
+import dataclasses
+import math
+from dataclasses import dataclass, field
+from typing import Any, Literal, Self, get_args
+
+from gpcore.errors import RecipeError
+
+Pool = Literal["gap", "gmp", "lse", "avgmax"]
+DatasetName = Literal["fashion-mnist", "mnist", "kmnist", "cifar10"]
+Output = Literal["sigmoid", "logits"]
+Schedule = Literal["constant", "one-cycle"]
+Augmentation = Literal["none", "flip", "flip-crop"]
+Precision = Literal["float32", "bfloat16"]
+
+FOLDER_PREFIX = "folder:"
+
+
+def _choice(default: str, names: Any, explanation: str) -> Any:
+    return field(default=default, metadata={"choices": get_args(names), "help": explanation})
+
+
+def _number(default: float | None, low: float, high: float, explanation: str) -> Any:
+    return field(default=default, metadata={"low": low, "high": high, "help": explanation})
+
+
+def _plain(default: str | bool, explanation: str) -> Any:
+    return field(default=default, metadata={"help": explanation})
+
+
+@dataclass(frozen=True, kw_only=True)
+class Recipe:
+    """All that the result of a run depends on; two runs with equal recipes on one machine have bit-identical weights.
+
+    Every field's `metadata` holds its explanation (`help`) and either its `choices` or its range (`low`, `high`, both
+    allowed), so that the form, the command line and the checks below say the same.
+
+    Raises:
+        RecipeError: a field has the wrong type or a value that is not allowed.
+    """
+
+    name: str = _plain("article", "the recipe that this one started from")
+    dataset: str = _plain("fashion-mnist", f"a known dataset, or {FOLDER_PREFIX}PATH for a folder of images")
+    pool: str = _choice("gap", Pool, "the global pooling: the last module of the network")
+    epochs: int = _number(60, 1, 10_000, "passes over the training images")
+    batch_size: int = _number(64, 1, 10_000, "images per step of the optimiser")
+    learning_rate: float = _number(3e-4, 1e-8, 10.0, "Adam's step size; the peak of a one-cycle schedule")
+    schedule: str = _choice("constant", Schedule, "how the learning rate changes over the run")
+    output: str = _choice("sigmoid", Output, "what the cross entropy is computed on: the article's sigmoids, or the logits")
+    shuffle: bool = _plain(False, "draw a new order of the training images every epoch")
+    augmentation: str = _choice("none", Augmentation, "random changes to every training image")
+    precision: str = _choice("float32", Precision, "the arithmetic of the convolutions")
+    seed: int = _number(0, 0, 2**31 - 1, "decides the first weights, the order of the images and their augmentation")
+    train_images: int | None = _number(None, 1, 10_000_000, "train on the first so many images only; empty for all of them")
+
+    def __post_init__(self) -> None:
+        for spec in dataclasses.fields(self):
+            object.__setattr__(self, spec.name, _checked(spec, getattr(self, spec.name)))
+        if not _known_dataset(self.dataset):
+            raise RecipeError(
+                f"dataset is {self.dataset!r}: choose one of {', '.join(get_args(DatasetName))}, or {FOLDER_PREFIX}PATH."
+            )
+        if not self.name or len(self.name) > 60:
+            raise RecipeError(f"name is {self.name!r}: a recipe's name has 1 to 60 characters.")
+
+    def to_json(self) -> dict[str, Any]:
+        """The recipe as a dictionary of plain values; `from_json` turns it back without loss."""
+        return dataclasses.asdict(self)
+
+    @classmethod
+    def from_json(cls, values: Any) -> Self:
+        """A recipe from a dictionary of plain values; fields that are left out keep the article's value.
+
+        Raises:
+            RecipeError: not a dictionary, an unknown field, a wrong type or a value out of range.
+        """
+        if not isinstance(values, dict):
+            raise RecipeError(f"a recipe is a JSON object, not {type(values).__name__}.")
+        known = [spec.name for spec in dataclasses.fields(cls)]
+        for name in values:
+            if name not in known:
+                raise RecipeError(f"a recipe has no field {name!r}: its fields are {', '.join(known)}.")
+        return cls(**values)
+
+    def but(self, **changes: Any) -> Self:
+        """The same recipe with some fields changed, checked again; the name goes on saying where it started from."""
+        return type(self).from_json(self.to_json() | changes)
+
+
+def _known_dataset(name: str) -> bool:
+    return name in get_args(DatasetName) or (name.startswith(FOLDER_PREFIX) and len(name) > len(FOLDER_PREFIX))
+
+
+def _checked(spec: dataclasses.Field, value: Any) -> Any:
+    """The value of a field, a whole number widened to float where the field is one; RecipeError if it is not allowed."""
+    if spec.type is float and type(value) is int:
+        value = float(value)
+    if not _has_type(value, spec.type):
+        wanted = getattr(spec.type, "__name__", "int or null")
+        raise RecipeError(f"{spec.name} is {value!r}: it must be of type {wanted}, not {type(value).__name__}.")
+    choices, low, high = (spec.metadata.get(key) for key in ("choices", "low", "high"))
+    if choices and value not in choices:
+        raise RecipeError(f"{spec.name} is {value!r}: choose one of {', '.join(choices)}.")
+    if low is not None and value is not None and not (math.isfinite(value) and low <= value <= high):
+        raise RecipeError(f"{spec.name} is {value!r}: it must lie between {low:,} and {high:,}.")
+    return value
+
+
+def _has_type(value: Any, wanted: Any) -> bool:
+    if isinstance(value, bool):
+        return wanted is bool  # to Python True is an int; to a recipe it is not
+    return isinstance(value, wanted)
+
+
+ARTICLE = Recipe()
+"""The article's recipe, followed to the letter."""
+
+MODERN = Recipe(name="modern", epochs=20, learning_rate=3e-3, schedule="one-cycle", output="logits", shuffle=True)
+"""The same network as it would be trained today: plain logits, shuffled, a one-cycle learning rate."""
+
+RECIPES: dict[str, Recipe] = {"article": ARTICLE, "modern": MODERN}

@@ -1,0 +1,95 @@
+"""A run to look at: its recipe, its epochs, and its network at any of them."""
+
+import json
+from dataclasses import dataclass
+from pathlib import Path
+
+from gpcore.errors import CheckpointError, StoreError
+from gpcore.nets import checkpoint
+from gpcore.nets.convnet import ConvNet
+from gpcore.recipe import Recipe
+from gpcore.runs.store import Epoch, RunRecord, Store
+
+DEFAULT_STORE = Path("runs")
+
+
+@dataclass(frozen=True)
+class Run:
+    """One run of a store, read-only."""
+
+    store: Store
+    record: RunRecord
+
+    @property
+    def id(self) -> str:
+        return self.record.id
+
+    @property
+    def recipe(self) -> Recipe:
+        return self.record.recipe
+
+    @property
+    def epochs(self) -> list[Epoch]:
+        """What was measured after every epoch so far."""
+        return self.store.epochs(self.id)
+
+    @property
+    def saved_epochs(self) -> list[int]:
+        """The epochs whose weights are there."""
+        files = self.store.run_folder(self.id).glob("epoch-*.safetensors")
+        return sorted(int(path.stem.removeprefix("epoch-")) for path in files)
+
+    @property
+    def classes(self) -> tuple[str, ...]:
+        """The names of the classes, in the order of the network's outputs."""
+        return tuple(json.loads(self._described("classes")))
+
+    @property
+    def image_shape(self) -> tuple[int, int, int]:
+        """(channels, height, width) of the images it was trained on."""
+        channels, height, width = json.loads(self._described("image_shape"))
+        return channels, height, width
+
+    def network(self, epoch: int | None = None) -> ConvNet:
+        """The network after an epoch, the last one by default, in evaluation mode on the CPU.
+
+        Raises:
+            CheckpointError: there are no weights of that epoch, or they are damaged.
+        """
+        path = self._weights(epoch)
+        tensors, metadata = checkpoint.read_tensors(path)
+        channels, *_ = self.image_shape
+        network = ConvNet(self.recipe.pool, channels, len(self.classes))
+        checkpoint.load_weights(network, tensors, path)
+        return network.eval().requires_grad_(False)
+
+    def _weights(self, epoch: int | None) -> Path:
+        saved = self.saved_epochs
+        if not saved:
+            raise CheckpointError(f"{self.id} has no weights yet: wait for its first epoch to end.")
+        if epoch is not None and epoch not in saved:
+            raise CheckpointError(f"{self.id} has no weights of epoch {epoch}: it has {saved[0]} to {saved[-1]}.")
+        return self.store.weights(self.id, epoch if epoch is not None else saved[-1])
+
+    def _described(self, key: str) -> str:
+        path = self._weights(None)
+        try:
+            return checkpoint.read_metadata(path)[key]
+        except KeyError as error:
+            raise CheckpointError(f"{path} does not say its {key}: it was not written by this program.") from error
+
+
+def open_run(run: str | Path, store: str | Path = DEFAULT_STORE) -> Run:
+    """A run by the path of its folder, or by its id in `store`.
+
+    Raises:
+        StoreError: there is no such run.
+    """
+    folder = Path(run)
+    if (folder.parent / "runs.db").is_file() and folder.is_dir():
+        opened = Store(folder.parent, read_only=True)
+        return Run(opened, opened.run(folder.resolve().name))
+    if folder.name != str(run):
+        raise StoreError(f"There is no run at {run}: give the path of a run's folder inside its store, or an id with --store.")
+    opened = Store(store, read_only=True)
+    return Run(opened, opened.run(str(run)))

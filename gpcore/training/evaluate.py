@@ -1,0 +1,105 @@
+"""How good a network is on labelled images: loss, accuracy, and which class is taken for which."""
+
+import math
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import torch
+from jaxtyping import Float, Int64
+from torch import Tensor
+from torch.nn import functional
+
+from gpcore.data.datasets import Split, scaled
+from gpcore.errors import DatasetError
+from gpcore.nets.convnet import ConvNet
+from gpcore.recipe import Output
+
+SLICE = {"cpu": 250}
+"""Images evaluated at once: on a CPU so few that the maps stay in its cache, elsewhere 4,000."""
+
+
+@dataclass(frozen=True)
+class Tally:
+    """What was counted over some images, in their order.
+
+    `losses` (n,) is the cross entropy of each image on the recipe's output; `confusion` (classes, classes) counts images by
+    actual class (row) and answered class (column); `logit_correct` counts those whose largest *logit* is the actual class.
+    """
+
+    losses: Float[Tensor, " n"]
+    confusion: Int64[Tensor, "classes classes"]
+    logit_correct: int
+
+    def __add__(self, other: "Tally") -> "Tally":
+        return Tally(
+            torch.cat([self.losses, other.losses]),
+            self.confusion + other.confusion,
+            self.logit_correct + other.logit_correct,
+        )
+
+    @property
+    def images(self) -> int:
+        return len(self.losses)
+
+    @property
+    def loss(self) -> float:
+        """Mean cross entropy per image."""
+        return self.losses.double().mean().item()
+
+    @property
+    def accuracy(self) -> float:
+        """Fraction answered right, on the recipe's output: for the article's recipe, on the sigmoids."""
+        return self.confusion.diagonal().sum().item() / self.images
+
+    @property
+    def logit_accuracy(self) -> float:
+        """Fraction answered right on the logits, which rank classes that a sigmoid rounds to the same 1.0."""
+        return self.logit_correct / self.images
+
+    def per_class(self) -> list[float]:
+        """Fraction answered right of each actual class; not a number for a class without images."""
+        rows = self.confusion.sum(1).tolist()
+        right = self.confusion.diagonal().tolist()
+        return [hits / count if count else math.nan for hits, count in zip(right, rows, strict=True)]
+
+    def batch_losses(self, batch_size: int) -> list[float]:
+        """The mean loss of every batch of `batch_size` images in order; the last may be smaller."""
+        return [part.mean().item() for part in self.losses.split(batch_size)]
+
+
+def output_of(scores: Float[Tensor, "n classes"], output: Output | str) -> Float[Tensor, "n classes"]:
+    """What a recipe's loss is computed on and its answers are taken from: the sigmoids of the scores, or the scores."""
+    return scores.sigmoid() if output == "sigmoid" else scores
+
+
+def tallies(network: ConvNet, split: Split, output: Output | str) -> Iterator[Tally]:
+    """Count slice after slice, so that whoever listens can show progress or stop; their sum is the whole."""
+    size = SLICE.get(split.images.device.type, 4000)
+    for images, labels in zip(split.images.split(size), split.labels.split(size), strict=True):
+        with torch.inference_mode():
+            yield _tally(network(scaled(images)), labels, output)
+
+
+def evaluate(network: ConvNet, split: Split, output: Output | str) -> Tally:
+    """Count over all images of a split.
+
+    Raises:
+        DatasetError: the split has no images.
+    """
+    if not len(split):
+        raise DatasetError("There are no images to evaluate on.")
+    first, *rest = tallies(network, split, output)
+    return sum(rest, first)
+
+
+def _tally(scores: Float[Tensor, "n classes"], labels: Int64[Tensor, " n"], output: Output | str) -> Tally:
+    outputs = output_of(scores, output)
+    classes = scores.shape[1]
+    # Of several classes with the same output the lowest index is the answer, on every device: it is the article's.
+    answers = (outputs == outputs.amax(1, keepdim=True)).int().argmax(1)
+    pairs = torch.bincount(labels * classes + answers, minlength=classes * classes)
+    return Tally(
+        functional.cross_entropy(outputs, labels, reduction="none").float().cpu(),
+        pairs.view(classes, classes).cpu(),
+        int((scores.argmax(1) == labels).sum()),
+    )

@@ -1,0 +1,238 @@
+"""The training loop: a generator of events. It never prints, saves, or knows who listens.
+
+    state = TrainingState.fresh(recipe, dataset, device)
+    for event in fit(recipe, dataset, state):
+        ...
+
+Whenever an event is yielded, `state` is whole: saved there and restored later, training goes on with bit-identical weights
+(on a CPU). That is so because nothing else is remembered: the order of the images and their augmentation are drawn from the
+seed and the position, and the learning rate is a function of the step.
+"""
+
+import math
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+
+import numpy as np
+import torch
+from jaxtyping import Int64
+from torch import Tensor
+from torch.nn import functional
+
+from gpcore.data.datasets import Dataset, Split, scaled
+from gpcore.errors import DatasetError, TrainingError
+from gpcore.nets.convnet import ConvNet
+from gpcore.recipe import Recipe, Schedule
+from gpcore.training.augment import AUGMENTATIONS
+from gpcore.training.evaluate import Tally, output_of, tallies
+
+REPORT_SECONDS = 0.25
+"""How long batches and evaluated images are collected before they are reported."""
+
+
+@dataclass(frozen=True)
+class BatchesDone:
+    """Steps `first_step`, `first_step + 1`, … (counted from 0 over the whole run) were taken, with these losses."""
+
+    epoch: int
+    first_step: int
+    losses: list[float]
+    learning_rate: float
+    images_per_second: float
+
+
+@dataclass(frozen=True)
+class Evaluating:
+    """So many of the images that are looked at after an epoch, training and test images together, are done."""
+
+    epoch: int
+    done: int
+    images: int
+
+
+@dataclass(frozen=True)
+class EpochDone:
+    """An epoch ended; both tallies were counted with the weights of that moment."""
+
+    epoch: int
+    training: Tally
+    validation: Tally
+    learning_rate: float
+    seconds: float
+
+
+Event = BatchesDone | Evaluating | EpochDone
+
+
+@dataclass
+class TrainingState:
+    """All that training needs to go on: the network, Adam's moments, and how far they got.
+
+    `step` counts the batches done, `epoch` the epochs done and evaluated, `seconds` the time spent in the epoch under way.
+    """
+
+    network: ConvNet
+    optimizer: torch.optim.Adam = field(init=False)
+    step: int = 0
+    epoch: int = 0
+    seconds: float = 0.0
+
+    def __post_init__(self) -> None:
+        self.optimizer = torch.optim.Adam(self.network.parameters())
+
+    @classmethod
+    def fresh(cls, recipe: Recipe, dataset: Dataset, device: torch.device) -> "TrainingState":
+        """The state before the first step."""
+        network = ConvNet(recipe.pool, dataset.channels, len(dataset.classes), recipe.seed)
+        return cls(network.to(device))
+
+
+def find_device(name: str = "auto") -> torch.device:
+    """The device of that name; `auto` is CUDA, else Apple's MPS, else the CPU.
+
+    Raises:
+        TrainingError: there is no such device on this machine.
+    """
+    available = {"cuda": torch.cuda.is_available(), "mps": torch.backends.mps.is_available(), "cpu": True}
+    if name == "auto":
+        return torch.device(next(kind for kind, present in available.items() if present))
+    if not available.get(name, False):
+        present = ", ".join(kind for kind, here in available.items() if here)
+        raise TrainingError(f"device is {name!r}: this machine has {present}; or choose auto.")
+    return torch.device(name)
+
+
+def one_cycle(step: int, steps: int) -> float:
+    """The learning rate as a fraction of its peak (Smith and Topin 2018): up from 1/25 over the first 30 % of the steps,
+    then down to 1/250,000, both along half a cosine wave."""
+    top, end = 0.3 * steps - 1, steps - 1
+    if step <= top:
+        return _cosine(1 / 25, 1.0, step / top if top > 0 else 1.0)
+    return _cosine(1.0, 1 / 250_000, min(1.0, (step - top) / (end - top)))
+
+
+def _cosine(start: float, end: float, progress: float) -> float:
+    return end + (start - end) * (1 + math.cos(math.pi * progress)) / 2
+
+
+SCHEDULES: dict[Schedule, Callable[[int, int], float]] = {
+    "constant": lambda step, steps: 1.0,
+    "one-cycle": one_cycle,
+}
+
+
+def learning_rate(recipe: Recipe, step: int, steps: int) -> float:
+    """The learning rate of a step, counted from 0, of a run of so many steps."""
+    return recipe.learning_rate * SCHEDULES[recipe.schedule](step, steps)  # type: ignore[index]
+
+
+def steps_per_epoch(recipe: Recipe, training_images: int) -> int:
+    """Batches of an epoch over so many images; the last may be smaller."""
+    return math.ceil(training_images / recipe.batch_size)
+
+
+def fit(recipe: Recipe, dataset: Dataset, state: TrainingState) -> Iterator[Event]:
+    """Train `state` up to the recipe's last epoch, from wherever it stands, and tell what happens.
+
+    On a CPU it runs on one thread: this network gains next to nothing from a second one, two runs side by side gain twice
+    as much, and the results then do not depend on the number of cores.
+
+    Raises:
+        DatasetError: the recipe wants more training images than there are.
+        TrainingError: the loss became infinite or not a number.
+    """
+    available = len(dataset.train)
+    if recipe.train_images is not None and recipe.train_images > available:
+        raise DatasetError(f"train_images is {recipe.train_images:,}: {dataset.name} has {available:,} training images.")
+    device = next(state.network.parameters()).device
+    train, test = dataset.train.first(recipe.train_images).to(device), dataset.test.to(device)
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    try:
+        while state.epoch < recipe.epochs:
+            started = time.monotonic() - state.seconds
+            for event in _train_epoch(recipe, train, state):
+                state.seconds = time.monotonic() - started
+                yield event
+            yield from _evaluate_epoch(recipe, train, test, state, started)
+    finally:
+        torch.set_num_threads(threads)
+
+
+def _train_epoch(recipe: Recipe, train: Split, state: TrainingState) -> Iterator[BatchesDone]:
+    """Take the steps of the epoch that are left."""
+    in_epoch = steps_per_epoch(recipe, len(train))
+    epoch, steps = state.epoch + 1, in_epoch * recipe.epochs
+    order = image_order(recipe, epoch, len(train)).to(train.labels.device)
+    first, losses, reported = state.step, [], time.monotonic()
+    while state.step < epoch * in_epoch:
+        position = state.step - (epoch - 1) * in_epoch
+        chosen = order[position * recipe.batch_size : (position + 1) * recipe.batch_size]
+        rate = learning_rate(recipe, state.step, steps)
+        losses.append(_take_step(recipe, train.images[chosen], train.labels[chosen], state, rate))
+        state.step += 1
+        elapsed = time.monotonic() - reported
+        if elapsed >= REPORT_SECONDS or state.step == epoch * in_epoch:
+            values = torch.stack(losses).tolist()  # the one moment at which an accelerator is waited for
+            yield BatchesDone(epoch, first, values, rate, len(losses) * recipe.batch_size / max(elapsed, 1e-9))
+            _check_finite(values, first, epoch, rate)
+            first, losses, reported = state.step, [], time.monotonic()
+
+
+def _take_step(recipe: Recipe, images: Tensor, labels: Tensor, state: TrainingState, rate: float) -> Tensor:
+    """One step of Adam on one batch; the loss, still on the device."""
+    inputs = AUGMENTATIONS[recipe.augmentation](scaled(images), _generator(recipe.seed, 1, state.step))  # type: ignore[index]
+    with torch.autocast(images.device.type, torch.bfloat16, enabled=recipe.precision == "bfloat16"):
+        scores = state.network(inputs)
+    loss = functional.cross_entropy(output_of(scores.float(), recipe.output), labels)
+    for group in state.optimizer.param_groups:
+        group["lr"] = rate
+    state.optimizer.zero_grad()
+    loss.backward()
+    state.optimizer.step()
+    return loss.detach()
+
+
+def _evaluate_epoch(
+    recipe: Recipe, train: Split, test: Split, state: TrainingState, started: float
+) -> Iterator[Evaluating | EpochDone]:
+    """Measure both splits with the weights as they stand, and close the epoch."""
+    epoch, total, done = state.epoch + 1, len(train) + len(test), 0
+    sums: list[Tally] = []
+    reported = time.monotonic()
+    for split in (train, test):
+        parts: list[Tally] = []
+        for part in tallies(state.network, split, recipe.output):
+            parts.append(part)
+            done += part.images
+            if time.monotonic() - reported >= REPORT_SECONDS:
+                yield Evaluating(epoch, done, total)
+                reported = time.monotonic()
+        sums.append(sum(parts[1:], parts[0]))
+    rate = state.optimizer.param_groups[0]["lr"]
+    seconds = time.monotonic() - started
+    state.epoch, state.seconds = epoch, 0.0
+    yield EpochDone(epoch, *sums, learning_rate=rate, seconds=seconds)
+
+
+def image_order(recipe: Recipe, epoch: int, images: int) -> Int64[Tensor, " images"]:
+    """The order in which an epoch (counted from 1) takes the images: file order, or drawn from the seed and the epoch."""
+    if not recipe.shuffle:
+        return torch.arange(images)
+    return torch.randperm(images, generator=_generator(recipe.seed, 0, epoch))
+
+
+def _generator(seed: int, purpose: int, position: int) -> torch.Generator:
+    """A generator of its own for every purpose and position, so that training can go on from anywhere."""
+    mixed = np.random.SeedSequence((seed, purpose, position)).generate_state(1)[0]
+    return torch.Generator().manual_seed(int(mixed))
+
+
+def _check_finite(losses: list[float], first_step: int, epoch: int, rate: float) -> None:
+    for offset, loss in enumerate(losses):
+        if not math.isfinite(loss):
+            raise TrainingError(
+                f"The loss became {loss} in epoch {epoch}, at step {first_step + offset:,}, with a learning rate of {rate:g}: "
+                "lower the learning rate and train again."
+            )
