@@ -1,0 +1,189 @@
+"""What the tests share: real images, runs that were really trained, a real server and a real browser."""
+
+import contextlib
+import os
+import shutil
+import socket
+import subprocess
+import sys
+import time
+import urllib.request
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+import torch
+
+from gpcore.__main__ import main
+from gpcore.data.datasets import Dataset, load_dataset
+from gpcore.runs.store import Store
+
+ROOT = Path(__file__).parent.parent
+
+CHROMIUM_FLAGS = [
+    "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run",
+    "--disable-background-networking", "--disable-component-update", "--disable-sync",
+]  # fmt: skip
+
+NO_CHROMIUM = (
+    "The browser tests need Chromium, and none was found. Get it with `sudo apt-get install chromium` (or your system's "
+    "package manager), or with `.venv/bin/playwright install --with-deps chromium`, or name one in the environment variable "
+    "CHROMIUM. To leave these tests out: `make test ONLY='not browser'`."
+)
+
+SERVER_LOGS: dict[Path, int] = {}
+"""What the servers of this session wrote, and how much of it has been looked at."""
+
+torch.set_num_threads(1)  # tests run side by side, one on each core
+
+
+@pytest.fixture(scope="session")
+def data_folder() -> Path:
+    """The project's own data: the whole of FashionMNIST."""
+    return ROOT / "data"
+
+
+@pytest.fixture(scope="session")
+def fashion(data_folder: Path) -> Dataset:
+    """The whole of FashionMNIST."""
+    return load_dataset("fashion-mnist", data_folder)
+
+
+@pytest.fixture(scope="session")
+def small_dataset(fashion: Dataset) -> Dataset:
+    """The first 320 training and 200 test images of FashionMNIST."""
+    return Dataset(fashion.name, fashion.classes, fashion.train.first(320), fashion.test.first(200))
+
+
+@pytest.fixture(scope="session")
+def filled_store(tmp_path_factory: pytest.TempPathFactory, data_folder: Path) -> Path:
+    """A store in a folder named `checkpoints`: the article's recipe, GAP and GMP, 2 epochs on 512 images, really trained.
+
+    Its runs are `article-gap-seed0` and `article-gmp-seed0`. All tests share it: copy it before changing anything.
+    """
+    folder = tmp_path_factory.mktemp("filled") / "checkpoints"
+    for pool in ("gap", "gmp"):
+        options = ["--epochs", "2", "--train-images", "512", "--device", "cpu"]
+        assert main(["train", "--pool", pool, *options, "--store", str(folder), "--data", str(data_folder), "--json"]) == 0
+    Store(folder).seal()
+    return folder
+
+
+@pytest.fixture
+def own_copy(filled_store: Path, tmp_path: Path) -> Path:
+    """A copy of the filled store, for a test to change or to damage."""
+    return Path(shutil.copytree(filled_store, tmp_path / "copy"))
+
+
+@pytest.fixture
+def empty_store(tmp_path: Path) -> Path:
+    """A store without runs."""
+    return Store(tmp_path / "empty").folder
+
+
+@pytest.fixture
+def app_environment(monkeypatch: pytest.MonkeyPatch, filled_store: Path, tmp_path: Path, data_folder: Path) -> Path:
+    """Pages that run in this process show the filled store as the shipped one, and train into the folder returned."""
+    return _point_pages_at(monkeypatch, filled_store, tmp_path / "runs", data_folder)
+
+
+@pytest.fixture
+def empty_environment(monkeypatch: pytest.MonkeyPatch, tmp_path: Path, data_folder: Path) -> Path:
+    """Pages that run in this process find no run at all, and train into the folder returned."""
+    return _point_pages_at(monkeypatch, tmp_path / "checkpoints", tmp_path / "runs", data_folder)
+
+
+def _point_pages_at(monkeypatch: pytest.MonkeyPatch, checkpoints: Path, store: Path, data: Path) -> Path:
+    monkeypatch.chdir(ROOT)
+    for name, value in _settings(checkpoints, store, data).items():
+        monkeypatch.setenv(name, value)
+    return store
+
+
+def _settings(checkpoints: Path, store: Path, data: Path) -> dict[str, str]:
+    return {"POOLSCOPE_CHECKPOINTS": str(checkpoints), "POOLSCOPE_STORE": str(store), "POOLSCOPE_DATA": str(data)}
+
+
+@pytest.fixture(scope="session")
+def server(filled_store: Path, tmp_path_factory: pytest.TempPathFactory, data_folder: Path) -> Iterator[str]:
+    """The address of a dashboard whose shipped store is the filled one, and whose own store is empty at first."""
+    folder = tmp_path_factory.mktemp("server")
+    with _served(_settings(filled_store, folder / "runs", data_folder), folder / "log") as address:
+        yield address
+
+
+@pytest.fixture(scope="session")
+def shipped_server(tmp_path_factory: pytest.TempPathFactory, data_folder: Path) -> Iterator[str]:
+    """The address of a dashboard over the runs that ship with the project, as a newcomer sees it."""
+    folder = tmp_path_factory.mktemp("shipped")
+    with _served(_settings(ROOT / "checkpoints", folder / "runs", data_folder), folder / "log") as address:
+        yield address
+
+
+@contextlib.contextmanager
+def _served(settings: dict[str, str], log: Path) -> Iterator[str]:
+    """A real `streamlit run app.py` until the context ends."""
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    command = [sys.executable, "-m", "streamlit", "run", "app.py"]
+    command += ["--server.address", "127.0.0.1", "--server.port", str(port)]
+    environment = os.environ | settings | {"NO_COLOR": "1"}
+    with open(log, "wb") as output:
+        process = subprocess.Popen(command, cwd=ROOT, env=environment, stdout=output, stderr=subprocess.STDOUT)
+    SERVER_LOGS[log] = 0
+    try:
+        _wait_for(f"http://127.0.0.1:{port}/_stcore/health", process, log)
+        yield f"http://127.0.0.1:{port}"
+    finally:
+        process.terminate()
+        process.wait(timeout=20)
+
+
+def _wait_for(address: str, process: subprocess.Popen, log: Path) -> None:
+    deadline = time.monotonic() + 60
+    while time.monotonic() < deadline and process.poll() is None:
+        with contextlib.suppress(OSError), urllib.request.urlopen(address, timeout=5):
+            return
+        time.sleep(0.1)
+    pytest.fail(f"Streamlit did not start:\n{log.read_text()}")
+
+
+def find_chromium() -> str | None:
+    """The browser named by CHROMIUM, or the first one that this machine has."""
+    names = (os.environ.get("CHROMIUM"), "chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
+    return next((path for name in names if name and (path := shutil.which(name))), None)
+
+
+@pytest.fixture(scope="session")
+def browser():
+    """One Chromium for all tests that need one: the machine's own, else the one that Playwright installed."""
+    from playwright.sync_api import sync_playwright
+
+    with sync_playwright() as playwright:
+        path = find_chromium() or playwright.chromium.executable_path
+        if not Path(path).exists():
+            pytest.fail(NO_CHROMIUM, pytrace=False)
+        opened = playwright.chromium.launch(executable_path=path, args=CHROMIUM_FLAGS)
+        yield opened
+        opened.close()
+
+
+@pytest.fixture
+def browser_page(browser):
+    """A fresh page, 1280 pixels wide: `browser_page.goto(f"{server}/learn")`.
+
+    A script that fails in it, or a traceback that a server logs meanwhile, fails the test.
+    """
+    context = browser.new_context(viewport={"width": 1280, "height": 900})
+    context.set_default_timeout(20_000)
+    page = context.new_page()
+    errors: list[str] = []
+    page.on("pageerror", lambda error: errors.append(str(error)))
+    yield page
+    context.close()
+    assert not errors
+    for log, seen in SERVER_LOGS.items():
+        text = log.read_text()[seen:]
+        SERVER_LOGS[log] = seen + len(text)
+        assert "Traceback" not in text, text
