@@ -44,16 +44,13 @@ def label(run: Run) -> str:
 
 
 def pick_run(title: str, key: str, found: dict[str, Run], default: str) -> Run:
-    """A select box over runs whose choice is in the URL under `key`."""
+    """A select box over runs whose choice is in the URL under `key`.
+
+    It lists the runs' keys, since Streamlit writes into the URL what the box shows: a title or an accuracy changes while
+    a run is trained, and a link that holds it would no longer open.
+    """
     keys = list(found)
-    chosen = st.selectbox(
-        title,
-        keys,
-        index=keys.index(default) if default in keys else 0,
-        format_func=lambda name: label(found[name]),
-        key=key,
-        bind="query-params",
-    )
+    chosen = st.selectbox(title, keys, index=keys.index(default) if default in keys else 0, key=key, bind="query-params")
     return found[chosen]
 
 
