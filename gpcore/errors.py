@@ -31,3 +31,7 @@ class ClaimLostError(StoreError):
 
 class TrainingError(GpcoreError):
     """Training can't go on, for example because the loss is no longer a number."""
+
+
+class InsightError(GpcoreError):
+    """What is asked has no meaning for this network: class maps of a head that has none, a layer it does not have."""

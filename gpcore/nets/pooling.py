@@ -64,6 +64,21 @@ def log_sum_exp_weights(maps: Maps, r: float) -> Maps:
     return torch.softmax(r * maps.flatten(2), dim=2).view_as(maps)
 
 
+def log_sum_exp_remainder(maps: Maps, r: float) -> Scores:
+    """`(H(p) - log(cells)) / r` with `p = softmax(r x)`: what log-sum-exp pooling adds to the weighted sum of the cells.
+
+    It follows from `log p = r x - logsumexp(r x)`; never positive, and 0 only where all cells are equal.
+    """
+    log_weights = torch.log_softmax(r * maps.flatten(2), dim=2)
+    entropy = -(log_weights.exp() * log_weights).sum(2)
+    return (entropy - math.log(log_weights.shape[2])) / r
+
+
+def no_remainder(maps: Maps) -> Scores:
+    """Zeros: a weighted sum of cells leaves nothing over."""
+    return torch.zeros_like(maps[:, :, 0, 0])
+
+
 class AveragePool(nn.Module):
     """`average_pool` as a module."""
 
@@ -75,6 +90,9 @@ class AveragePool(nn.Module):
 
     def weights(self, maps: Maps) -> Maps:
         return average_weights(maps)
+
+    def remainder(self, maps: Maps) -> Scores:
+        return no_remainder(maps)
 
 
 class MaxPool(nn.Module):
@@ -88,6 +106,9 @@ class MaxPool(nn.Module):
 
     def weights(self, maps: Maps) -> Maps:
         return max_weights(maps)
+
+    def remainder(self, maps: Maps) -> Scores:
+        return no_remainder(maps)
 
 
 class LogSumExpPool(nn.Module):
@@ -110,6 +131,9 @@ class LogSumExpPool(nn.Module):
     def weights(self, maps: Maps) -> Maps:
         return log_sum_exp_weights(maps, self.r)
 
+    def remainder(self, maps: Maps) -> Scores:
+        return log_sum_exp_remainder(maps, self.r)
+
 
 class AverageMaxPool(nn.Module):
     """`average_max_pool` as a module."""
@@ -122,6 +146,9 @@ class AverageMaxPool(nn.Module):
 
     def weights(self, maps: Maps) -> Maps:
         return (average_weights(maps) + max_weights(maps)) / 2
+
+    def remainder(self, maps: Maps) -> Scores:
+        return no_remainder(maps)
 
 
 GlobalPool = AveragePool | MaxPool | LogSumExpPool | AverageMaxPool
