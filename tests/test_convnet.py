@@ -1,0 +1,105 @@
+"""The network against the article's table, and against a copy of it in plain PyTorch."""
+
+import article
+import pytest
+import torch
+from torch import nn
+
+from gpcore.nets.convnet import CLASS_MAPS, ConvNet
+from gpcore.nets.pooling import POOLS
+
+TABLE = [
+    (1, nn.Conv2d, (8, 28, 28)),
+    (2, nn.ReLU, (8, 28, 28)),
+    (3, nn.Conv2d, (8, 28, 28)),
+    (4, nn.ReLU, (8, 28, 28)),
+    (5, nn.MaxPool2d, (8, 14, 14)),
+    (6, nn.Conv2d, (16, 14, 14)),
+    (7, nn.ReLU, (16, 14, 14)),
+    (8, nn.Conv2d, (16, 14, 14)),
+    (9, nn.ReLU, (16, 14, 14)),
+    (10, nn.MaxPool2d, (16, 7, 7)),
+    (11, nn.Conv2d, (32, 7, 7)),
+    (12, nn.ReLU, (32, 7, 7)),
+    (13, nn.Conv2d, (32, 7, 7)),
+    (14, nn.ReLU, (32, 7, 7)),
+    (15, nn.MaxPool2d, (32, 3, 3)),
+    (16, nn.Conv2d, (10, 3, 3)),
+]
+"""k, the last module of `network[:k]`, and the shape of what it puts out."""
+
+
+@pytest.fixture
+def images() -> torch.Tensor:
+    return torch.rand(4, 1, 28, 28, generator=torch.Generator().manual_seed(1))
+
+
+@pytest.mark.parametrize(("k", "module", "shape"), TABLE, ids=lambda value: str(value) if type(value) is int else "")
+def test_layers_are_those_of_the_table(k, module, shape, images):
+    network = ConvNet("gap").network
+    assert isinstance(network[k - 1], module)
+    assert network[:k](images).shape == (4, *shape)
+
+
+@pytest.mark.parametrize("pool", POOLS)
+def test_the_last_module_is_the_pooling(pool, images):
+    network = ConvNet(pool)
+    assert len(network.network) == CLASS_MAPS + 1 == 17
+    assert type(network.network[16]) is type(network.pool) is POOLS[pool]
+    assert network(images).shape == (4, 10)
+
+
+@pytest.mark.parametrize("pool", POOLS)
+def test_18370_parameters_and_no_buffers(pool):
+    network = ConvNet(pool)
+    assert sum(parameter.numel() for parameter in network.parameters()) == 18_370
+    assert not list(network.buffers())
+
+
+@pytest.mark.parametrize("pool", POOLS)
+def test_scores_are_the_pooled_maps_before_any_sigmoid(pool, images):
+    network = ConvNet(pool)
+    assert torch.equal(network.maps(images), network.network[:16](images))
+    assert torch.equal(network(images), POOLS[pool]()(network.maps(images)))
+
+
+@pytest.mark.parametrize("pool", article.KERNELS)
+def test_a_plain_copy_of_the_network_takes_the_weights_as_they_are(pool, images):
+    ours, plain = ConvNet(pool, seed=5), article.network(article.KERNELS[pool])
+    plain.load_state_dict({name.removeprefix("network."): value for name, value in ours.state_dict().items()})
+    torch.testing.assert_close(ours(images), plain(images), atol=1e-6, rtol=0)
+    torch.testing.assert_close(ours.maps(images), plain[:16](images), atol=1e-6, rtol=0)
+
+
+def test_the_seed_alone_decides_the_first_weights():
+    torch.manual_seed(1)
+    first = ConvNet("gap", seed=3).state_dict()
+    torch.manual_seed(2)
+    for pool in POOLS:
+        again = ConvNet(pool, seed=3).state_dict()
+        assert again.keys() == first.keys()
+        assert all(torch.equal(again[name], first[name]) for name in first)
+    other = ConvNet("gap", seed=4).state_dict()
+    assert not any(torch.equal(other[name], first[name]) for name in first if name.endswith("weight"))
+
+
+def test_weights_start_xavier_uniform_and_biases_at_one_hundredth():
+    for module in ConvNet("gap").network:
+        if isinstance(module, nn.Conv2d):
+            area = module.kernel_size[0] * module.kernel_size[1]
+            bound = (6 / (area * module.in_channels + area * module.out_channels)) ** 0.5
+            assert 0.9 * bound < module.weight.abs().max().item() <= bound
+            assert module.weight.std().item() == pytest.approx(bound / 3**0.5, rel=0.15)
+            assert (module.bias == 0.01).all()
+
+
+def test_colour_images_and_another_number_of_classes():
+    network = ConvNet("gmp", channels=3, classes=7)
+    images = torch.rand(2, 3, 32, 32)
+    assert network.maps(images).shape == (2, 7, 4, 4)
+    assert network(images).shape == (2, 7)
+
+
+def test_shapes_in_annotations_are_checked_in_the_tests():
+    with pytest.raises(Exception, match="maps"):
+        ConvNet("gap").pool(torch.zeros(3, 3))
