@@ -1,0 +1,60 @@
+"""The same layer of several networks, looking at the same image, as grids that can be compared."""
+
+from collections.abc import Sequence
+
+from torch import Tensor
+
+from gpcore.figures.maps import MapGrid
+from gpcore.figures.theme import NEUTRAL, POOL_COLOURS
+from gpcore.insight import features
+from gpcore.insight.features import Scale
+from gpcore.insight.look import Look
+from gpcore.nets.convnet import CLASS_MAPS
+from gpcore.nets.pooling import POOLS
+
+
+def twin_grids(
+    looks: Sequence[Look], layer: int, classes: Sequence[str], scale: Scale = "layer", sort: bool = False
+) -> list[MapGrid]:
+    """One grid for every look; with `sort` the maps that add most to the answer come first.
+
+    Raises:
+        InsightError: no such layer or scale.
+    """
+    shades = features.shades([look.maps(layer) for look in looks], scale)
+    return [_grid(look, layer, classes, shade, sort) for look, shade in zip(looks, shades, strict=True)]
+
+
+def colour_of(look: Look) -> str:
+    """The colour of a look's pooling, as in every other chart."""
+    names = {kind: name for name, kind in POOLS.items()}
+    return POOL_COLOURS.get(names.get(type(look.network.network[-1])), NEUTRAL)  # type: ignore[arg-type, call-overload]
+
+
+def _grid(look: Look, layer: int, classes: Sequence[str], shades: Tensor, sort: bool) -> MapGrid:
+    maps = look.maps(layer)
+    of_classes = layer == len(look.network.network) or (layer == CLASS_MAPS and features.has_class_maps(look.network))
+    values = look.contributions(layer) if of_classes or sort else None
+    numbers = features.order(values if sort else None, len(maps))
+    return MapGrid(
+        maps=maps,
+        shades=shades,
+        numbers=numbers,
+        titles=[_title(number, classes if of_classes else None, values) for number in numbers.tolist()],
+        dead=frozenset(features.dead(maps).nonzero()[:, 0].tolist()),
+        colour=colour_of(look),
+        chosen=look.answer if of_classes else None,
+        weights=look.evidence.weights if of_classes and layer == CLASS_MAPS else None,
+    )
+
+
+def _title(number: int, classes: Sequence[str] | None, values: Tensor | None) -> str:
+    if values is None:
+        return str(number)
+    return f"{classes[number] if classes else number}{'<br>' if classes else '  '}{signed(values[number].item())}"
+
+
+def signed(value: float) -> str:
+    """A number with its sign and as many digits as a reader can use: `+2.81`, `−38.7`, `+310`."""
+    digits = 2 if abs(value) < 10 else 1 if abs(value) < 100 else 0
+    return f"{value:+.{digits}f}".replace("-", "−")

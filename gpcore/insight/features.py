@@ -1,0 +1,152 @@
+"""The maps of any layer: pure functions over tensors that leave no hook and no gradient behind in the network.
+
+    network = gpcore.open_run("checkpoints/article-gap-seed0").network()
+    maps = layer_output(network, images, 12)
+
+Layer `k` is the output of `network.network[:k]`: 0 is the image itself, 16 the class maps, 17 the pooled scores.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Literal, get_args
+
+import torch
+from jaxtyping import Bool, Float, Int64
+from torch import Tensor, nn
+
+from gpcore.data.datasets import Split, scaled
+from gpcore.errors import InsightError
+from gpcore.nets.convnet import CLASS_MAPS, ConvNet
+
+Scale = Literal["map", "layer", "both"]
+"""What shares a colour scale: each map by itself, all maps of a layer, or the layer of all networks shown together."""
+
+SLICE = 250
+"""Images whose class maps are computed at once: so few that the maps before them stay in the processor's cache."""
+
+
+@dataclass(frozen=True)
+class Layer:
+    """One place in a network: `index` counts the modules before it, `module` names the last of them."""
+
+    index: int
+    module: str
+    shape: tuple[int, ...]
+
+    @property
+    def title(self) -> str:
+        """For example `13 · Conv2d 32→32 · 32×7×7`."""
+        return f"{self.index} · {self.module} · {'×'.join(map(str, self.shape))}"
+
+
+def layers(network: ConvNet, image_shape: tuple[int, int, int]) -> list[Layer]:
+    """Every layer index of a network with the module before it and the shape of its output for one image."""
+    x = torch.zeros(1, *image_shape)
+    found = [Layer(0, "input", image_shape)]
+    with torch.inference_mode():
+        for index, module in enumerate(network.network, start=1):
+            x = module(x)
+            found.append(Layer(index, _module_title(module), tuple(x.shape[1:])))
+    return found
+
+
+def layer_output(network: ConvNet, images: Float[Tensor, "n channels height width"], layer: int) -> Float[Tensor, "n ..."]:
+    """The output of `network.network[:layer]`, bit for bit.
+
+    Raises:
+        InsightError: the network has no such layer.
+    """
+    last = len(network.network)
+    if not 0 <= layer <= last:
+        raise InsightError(f"layer is {layer}: choose one from 0 (the image) to {last} (the scores).")
+    with torch.inference_mode():
+        return network.network[:layer](images)
+
+
+def as_maps(output: Float[Tensor, "n ..."]) -> Float[Tensor, "n channels height width"]:
+    """A layer's output as maps: pooled scores become maps of a single cell."""
+    return output[:, :, None, None] if output.ndim == 2 else output
+
+
+def has_class_maps(network: ConvNet) -> bool:
+    """Whether the network ends in a pooling of one map per class; a head of linear layers has no such maps."""
+    return len(network.network) == CLASS_MAPS + 1 and hasattr(network.network[-1], "weights")
+
+
+def check_has_class_maps(network: ConvNet) -> None:
+    """InsightError unless the network has class maps to look at."""
+    if not has_class_maps(network):
+        raise InsightError(
+            f"This network ends in {_module_title(network.network[-1])}, not in a global pooling, so it has no class maps "
+            "and its scores can't be traced to cells: choose a run with a pooling, such as GAP or GMP."
+        )
+
+
+def all_class_maps(network: ConvNet, split: Split) -> Float[Tensor, "n classes rows columns"]:
+    """The class maps of every image of a split.
+
+    Raises:
+        InsightError: the network has no class maps.
+    """
+    check_has_class_maps(network)
+    with torch.inference_mode():
+        return torch.cat([network.maps(scaled(images)) for images in split.images.split(SLICE)]).contiguous()
+
+
+def contributions(
+    network: ConvNet, image: Float[Tensor, "1 channels height width"], layer: int, answer: int
+) -> Float[Tensor, " maps"]:
+    """How much each map of a layer adds to one class's score: `sum over its cells of map * d score / d map`.
+
+    After layer 15 that is the score less the biases, exactly; before it, where rectifiers and max pooling bend the
+    function, it is the first-order share (Shrikumar et al. 2016, "Not just a black box"). Class maps (16) and pooled scores
+    (17) each speak for a class of their own: there it is each one's own score.
+    """
+    last = len(network.network)
+    if layer == last or (layer == CLASS_MAPS and has_class_maps(network)):
+        return layer_output(network, image, last)[0]
+    with torch.enable_grad():
+        maps = layer_output(network, image, layer).clone().requires_grad_()
+        score = network.network[layer:](maps)[0, answer]
+        (gradient,) = torch.autograd.grad(score, maps)
+    return as_maps((maps * gradient).detach())[0].sum((1, 2))
+
+
+def dead(maps: Float[Tensor, "channels height width"]) -> Bool[Tensor, " channels"]:
+    """Which maps are zero in every cell: rectified units that this image does not wake."""
+    return (maps == 0).flatten(1).all(1)
+
+
+def order(values: Float[Tensor, " maps"] | None, count: int) -> Int64[Tensor, " maps"]:
+    """The maps' numbers in the order in which they are shown: the largest value first, or as they come for None."""
+    return torch.arange(count) if values is None else values.argsort(descending=True, stable=True)
+
+
+def shades(grids: Sequence[Float[Tensor, "channels height width"]], scale: Scale) -> list[Float[Tensor, "c h w"]]:
+    """The maps of several networks as brightness: `(x - low) / (high - low)` over what shares a scale, so in [0, 1].
+
+    Where all values are equal there is nothing to spread: zeros stay 0, any other value becomes 1/2.
+
+    Raises:
+        InsightError: there is no such scale.
+    """
+    if scale not in get_args(Scale):
+        raise InsightError(f"scale is {scale!r}: choose one of {', '.join(get_args(Scale))}.")
+    if scale == "map":
+        return [torch.stack([_spread(maps, maps) for maps in grid]) for grid in grids]
+    together = torch.cat([grid.flatten() for grid in grids])
+    return [_spread(grid, together if scale == "both" else grid) for grid in grids]
+
+
+def _spread(maps: Tensor, over: Tensor) -> Tensor:
+    low, high = over.min(), over.max()
+    if low == high:
+        return torch.full_like(maps, 0.0 if low == 0 else 0.5)
+    # Halved first, since the difference of two huge values would be infinite.
+    return ((maps / 2 - low / 2) / (high / 2 - low / 2)).clamp(0, 1)
+
+
+def _module_title(module: nn.Module) -> str:
+    if isinstance(module, nn.Conv2d):
+        return f"Conv2d {module.in_channels}→{module.out_channels}"
+    return getattr(module, "label", type(module).__name__)

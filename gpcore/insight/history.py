@@ -1,0 +1,37 @@
+"""One image through a network as training left it after every epoch, all epochs at once."""
+
+import copy
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import torch
+from jaxtyping import Float
+from torch import Tensor
+from torch.func import functional_call, stack_module_state, vmap
+
+from gpcore.nets.convnet import ConvNet
+
+
+@dataclass(frozen=True)
+class History:
+    """The weights of all epochs of one run, stacked: every tensor gains a first dimension, the epochs."""
+
+    skeleton: ConvNet
+    weights: dict[str, Tensor]
+
+    def scores(self, image: Float[Tensor, "1 channels height width"]) -> Float[Tensor, "epochs classes"]:
+        """The pooled scores of one image after each epoch."""
+        with torch.inference_mode():
+            return vmap(lambda weights: functional_call(self.skeleton, weights, (image,)))(self.weights)[:, 0]
+
+
+def history(networks: Sequence[ConvNet]) -> History:
+    """The networks of a run's epochs, in their order, as one."""
+    weights, buffers = stack_module_state(list(networks))  # type: ignore[arg-type]
+    return History(copy.deepcopy(networks[0]).to("meta"), {name: value.detach() for name, value in (weights | buffers).items()})
+
+
+def lead(scores: Float[Tensor, "epochs classes"], label: int) -> Float[Tensor, " epochs"]:
+    """By how much a class's score is ahead of the best other one; above 0 it is the largest."""
+    others = scores.index_fill(1, torch.tensor(label), -torch.inf)
+    return scores[:, label] - others.amax(1)

@@ -1,0 +1,62 @@
+"""One network's look at one image: its answer, its scores, and what they are made of, each computed when it is asked for."""
+
+from dataclasses import dataclass
+from functools import cached_property
+
+from jaxtyping import Float
+from torch import Tensor
+
+from gpcore.insight import evidence as apart
+from gpcore.insight import features
+from gpcore.insight.evidence import Contest, Evidence, Gradients
+from gpcore.nets.convnet import CLASS_MAPS, ConvNet
+from gpcore.recipe import Output
+from gpcore.training.evaluate import answers, output_of
+
+
+@dataclass(frozen=True)
+class Look:
+    """A network, what its recipe takes answers from, and an image (1, channels, height, width) in [0, 1]."""
+
+    network: ConvNet
+    output: Output
+    image: Float[Tensor, "1 channels height width"]
+
+    @cached_property
+    def scores(self) -> Float[Tensor, " classes"]:
+        """The logits."""
+        return features.layer_output(self.network, self.image, len(self.network.network))[0]
+
+    @cached_property
+    def answer(self) -> int:
+        """The class answered: on the recipe's output, as accuracy is counted."""
+        return int(answers(output_of(self.scores[None], self.output)))
+
+    @property
+    def tied(self) -> bool:
+        """Whether another class has a larger logit, and only rounding the sigmoids to 1 made this one the answer."""
+        return bool(self.scores.max() > self.scores[self.answer])
+
+    @cached_property
+    def evidence(self) -> Evidence:
+        """The scores taken apart; InsightError where there are no class maps."""
+        features.check_has_class_maps(self.network)
+        return apart.evidence(self.network.pool, self.maps(CLASS_MAPS))
+
+    @cached_property
+    def contest(self) -> Contest:
+        """The answer set against the class that comes closest."""
+        return apart.contest(self.evidence, self.answer)
+
+    @cached_property
+    def gradients(self) -> Gradients:
+        """Of the answer's score, with respect to its class map and to the image."""
+        return apart.gradients(self.network, self.image, self.answer)
+
+    def maps(self, layer: int) -> Float[Tensor, "channels rows columns"]:
+        """The maps of a layer."""
+        return features.as_maps(features.layer_output(self.network, self.image, layer))[0]
+
+    def contributions(self, layer: int) -> Float[Tensor, " maps"]:
+        """How much each map of a layer adds to the answer's score."""
+        return features.contributions(self.network, self.image, layer, self.answer)
