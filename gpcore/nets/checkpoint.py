@@ -1,6 +1,7 @@
 """Tensors on disk, whole or not at all: safetensors files with the recipe in their metadata. Nothing is ever unpickled."""
 
 import contextlib
+import hashlib
 import os
 import uuid
 from collections.abc import Iterator
@@ -8,9 +9,13 @@ from pathlib import Path
 
 import safetensors
 import safetensors.torch
+import torch
 from torch import Tensor, nn
 
 from gpcore.errors import CheckpointError
+
+CHECKSUM = "sha256"
+"""The name under which a file's metadata hold the checksum of its tensors; the format itself has none."""
 
 
 def write_tensors(path: Path, tensors: dict[str, Tensor], metadata: dict[str, str]) -> None:
@@ -32,7 +37,7 @@ def staged(path: Path, tensors: dict[str, Tensor], metadata: dict[str, str]) -> 
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         with open(temporary, "wb") as file:
-            file.write(safetensors.torch.save(plain, metadata))
+            file.write(safetensors.torch.save(plain, metadata | {CHECKSUM: _checksum(plain)}))
             file.flush()
             os.fsync(file.fileno())
         yield temporary
@@ -59,17 +64,30 @@ def read_tensors(path: Path) -> tuple[dict[str, Tensor], dict[str, str]]:
     """The tensors of a safetensors file and its metadata.
 
     Raises:
-        CheckpointError: there is no such file, or it is cut short, damaged or of another kind.
+        CheckpointError: there is no such file, or it is cut short, damaged (its checksum tells) or of another kind.
     """
     try:
         with safetensors.safe_open(path, framework="pt") as file:
-            return {name: file.get_tensor(name) for name in file.keys()}, file.metadata() or {}
+            tensors = {name: file.get_tensor(name) for name in sorted(file.keys())}
+            metadata = file.metadata() or {}
     except FileNotFoundError as error:
         raise CheckpointError(f"There are no weights at {path}.") from error
     except (safetensors.SafetensorError, OSError) as error:
         raise CheckpointError(
             f"{path} is damaged or no safetensors file ({error}): restore it from a copy, or train that run again."
         ) from error
+    if metadata.get(CHECKSUM) not in (None, _checksum(tensors)):  # other programs write none
+        raise CheckpointError(f"{path} is damaged (wrong checksum): restore it from a copy, or train that run again.")
+    return tensors, metadata
+
+
+def _checksum(tensors: dict[str, Tensor]) -> str:
+    """Over names and bytes, in the order of the names."""
+    digest = hashlib.sha256()
+    for name in sorted(tensors):
+        digest.update(name.encode())
+        digest.update(tensors[name].reshape(-1).view(torch.uint8).numpy())
+    return digest.hexdigest()
 
 
 def read_metadata(path: Path) -> dict[str, str]:
