@@ -2,6 +2,9 @@
 
 import csv
 import json
+import math
+import os
+import signal
 import sys
 from collections.abc import Iterator
 from dataclasses import asdict
@@ -12,7 +15,7 @@ import rich.console
 import rich.progress
 import typer
 
-from gpcore.errors import GpcoreError, RecipeError
+from gpcore.errors import GpcoreError, RecipeError, StoreError
 from gpcore.recipe import RECIPES, Recipe
 
 app = typer.Typer(
@@ -38,7 +41,14 @@ SetOption = Annotated[
 ]
 DeviceOption = Annotated[str, typer.Option("--device", help="auto, cuda, mps or cpu.")]
 
+ParallelOption = Annotated[
+    int | None, typer.Option("--parallel", min=1, help="Runs at once; by default one per CPU core, or one per accelerator.")
+]
+
 RUNS, DATA = Path("runs"), Path("data")
+
+BACKGROUND = 5
+"""How much a worker steps back for the pages, in the units of `nice`."""
 
 
 @app.command()
@@ -60,22 +70,21 @@ def train(
     from gpcore.runs import worker
     from gpcore.runs.store import Store
 
+    chosen = _recipe(recipe, pool, dataset, epochs, seed, train_images, set_)
     if resume is None:
-        chosen = _recipe(recipe, pool, dataset, epochs, seed, train_images, set_)
         runs = Store(store)
         run = runs.add(chosen)
     else:
+        if chosen != RECIPES[recipe].but(epochs=chosen.epochs):
+            raise RecipeError("--resume goes on with the run's own recipe: of its options only --epochs can be given too.")
         runs, run = _own_run(resume, store)
-        if epochs is not None and epochs != runs.run(run).recipe.epochs:
+        if epochs not in (None, runs.run(run).recipe.epochs):
             runs.extend(run, epochs)
         runs.resume(run)
     claim = runs.claim(run)
     if claim is None:
-        raise GpcoreError(
-            f"{run} is {runs.run(run).status}: only a run that was stopped or failed can be resumed (or extended with --epochs)."
-        )
-    for _ in _shown(worker.train(runs, claim, data, device), runs.run(run).recipe.epochs, run):
-        pass
+        raise StoreError(f"{run} is {runs.run(run).status}: resume one that was stopped or failed, or extend it with --epochs.")
+    _shown(worker.train(runs, claim, data, device), runs.run(run).recipe.epochs, run)
     record = runs.run(run)
     last = record.last
     result = {"run": run, "epochs": record.epochs_done, "seconds": record.seconds} | {
@@ -85,7 +94,7 @@ def train(
     _print(
         result,
         as_json,
-        f"{run}: {record.status} after {record.epochs_done} epochs, " + _percent(last and last.validation_accuracy),
+        f"{run}: {record.status} after {record.epochs_done} epochs, " + _percent(last.validation_accuracy if last else None),
     )
 
 
@@ -111,24 +120,28 @@ def queue(
 @app.command()
 def worker(
     once: Annotated[bool, typer.Option("--once", help="End when nothing is left to train.")] = False,
-    parallel: Annotated[
-        int | None, typer.Option("--parallel", min=1, help="Runs at once; by default one per CPU core, or one per accelerator.")
-    ] = None,
+    parallel: ParallelOption = None,
+    linger: Annotated[float, typer.Option(hidden=True)] = math.inf,
+    slot: Annotated[int | None, typer.Option(hidden=True)] = None,
     device: DeviceOption = "auto",
     store: StoreOption = RUNS,
     data: DataOption = DATA,
 ) -> None:
     """Train what is queued, several runs at once, until you stop it (or, with --once, until nothing is left)."""
-    from gpcore.runs import worker as workers
+    from gpcore.runs import launcher
     from gpcore.runs.store import Store
+    from gpcore.runs.worker import work
 
     opened = Store(store)
-    count = parallel or workers.default_parallel()
-    if count > 1:
-        workers.spawn(count, store, data, device, once)
-        return
-    for run, event in workers.work(opened, data, device, once):
-        _log(run, event)
+    if slot is None:
+        count = parallel or opened.parallel() or launcher.default_parallel()
+        raise typer.Exit(launcher.run_several(count, store, data, device, once))
+    with launcher.holding_slot(store, slot) as free:
+        if free:
+            os.nice(BACKGROUND)
+            for told in _interruptible(work(opened, data, device, 0 if once else linger)):
+                if told:
+                    _log(*told)
 
 
 @app.command()
@@ -143,7 +156,7 @@ def runs(store: StoreOption = RUNS, as_json: JsonOption = False) -> None:
         return
     table = rich.console.Console()
     for record in listed:
-        accuracy = _percent(record.last and record.last.validation_accuracy)
+        accuracy = _percent(record.last.validation_accuracy if record.last else None)
         table.print(
             f"{record.id}  {record.status}  {record.epochs_done}/{record.recipe.epochs} epochs  {accuracy}", highlight=False
         )
@@ -191,6 +204,7 @@ def export(
     store: StoreOption = RUNS,
 ) -> None:
     """Write a run's network as ONNX, or its figures as CSV, for other programs."""
+    from gpcore.nets.onnx import write_onnx
     from gpcore.runs.run import open_run
 
     if not (onnx or csv_):
@@ -198,9 +212,9 @@ def export(
     opened = open_run(run, store)
     try:
         if csv_:
-            _write_csv(csv_, [asdict(figures) for figures in opened.epochs])
+            _write_csv(csv_, [_figures(epoch) for epoch in opened.epochs])
         if onnx:
-            opened.write_onnx(onnx, epoch)
+            write_onnx(opened.network(epoch), opened.image_shape, onnx)
     except OSError as error:
         raise GpcoreError(f"Could not write {error.filename}: {error.strerror}.") from error
 
@@ -255,59 +269,66 @@ def _field(text: str) -> tuple[str, Any]:
         return name, value
 
 
-def _shown(events: Iterator[Any], epochs: int, title: str) -> Iterator[Any]:
-    """The events, drawn as a progress bar on standard error; Ctrl-C stops the run and keeps it."""
+def _shown(events: Iterator[Any], epochs: int, run: str) -> None:
+    """Draw the events as a progress bar on standard error; where no bar can be drawn, a line an epoch."""
     from gpcore.training.fit import BatchesDone, EpochDone, Evaluating
 
-    columns = (
-        "[progress.description]{task.description}",
-        rich.progress.BarColumn(),
-        "{task.fields[note]}",
-        rich.progress.TimeRemainingColumn(),
-    )
-    bar = rich.progress.Progress(*columns, console=rich.console.Console(stderr=True))
-    with bar:
-        task = bar.add_task(title, total=epochs, note="starting")
-        try:
-            for event in events:
-                match event:
-                    case BatchesDone():
-                        bar.update(
-                            task,
-                            note=f"epoch {event.epoch}, loss {event.losses[-1]:.3f}, {event.images_per_second:,.0f} images/s",
-                        )
-                    case Evaluating():
-                        bar.update(task, note=f"epoch {event.epoch}, evaluating {event.done / event.images:.0%}")
-                    case EpochDone():
-                        bar.update(
-                            task, completed=event.epoch, note=f"epoch {event.epoch}: {_percent(event.validation.accuracy)}"
-                        )
-                        if not bar.console.is_terminal:  # no bar can be drawn in a log file: a line an epoch instead
-                            bar.console.print(
-                                f"{title}: epoch {event.epoch}/{epochs}, {_percent(event.validation.accuracy)}, {event.seconds:.1f} s"
-                            )
-                yield event
-        except KeyboardInterrupt:
-            events.close()  # type: ignore[attr-defined]  # a generator: it saves the state as it closes
-            bar.console.print(f"{title} is stopped: `python -m gpcore train --resume {title}` goes on.")
+    columns = ("{task.description}", rich.progress.BarColumn(), "{task.fields[note]}", rich.progress.TimeRemainingColumn())
+    console = rich.console.Console(stderr=True)
+    with rich.progress.Progress(*columns, console=console, disable=not console.is_terminal) as bar:
+        task = bar.add_task(run, total=epochs, note="starting")
+        for event in _interruptible(events):
+            match event:
+                case BatchesDone():
+                    speed = f"loss {event.losses[-1]:.3f}, {event.images_per_second:,.0f} images/s"
+                    bar.update(task, note=f"epoch {event.epoch}, {speed}")
+                case Evaluating():
+                    bar.update(task, note=f"epoch {event.epoch}, evaluating {event.done / event.images:.0%}")
+                case EpochDone():
+                    bar.update(task, completed=event.epoch, note=_percent(event.validation.accuracy))
+                    if not console.is_terminal:
+                        _log(run, event)
+
+
+def _interruptible(events: Iterator[Any]) -> Iterator[Any]:
+    """The events until Ctrl-C or a polite kill; between two of them, so that what is kept is whole. A second one is rude."""
+    interrupted = False
+
+    def remember(number: int, frame: Any) -> None:
+        nonlocal interrupted
+        interrupted = True
+        signal.signal(number, signal.SIG_DFL)
+
+    before = {number: signal.signal(number, remember) for number in (signal.SIGINT, signal.SIGTERM)}
+    try:
+        for event in events:
+            yield event
+            if interrupted:
+                events.close()  # type: ignore[attr-defined]  # generators have it
+                return
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
 
 
 def _run_json(record: Any, epochs: list[Any]) -> dict[str, Any]:
-    fields = ("epoch", "training_loss", "training_accuracy", "training_logit_accuracy", "validation_loss")
-    fields += ("validation_accuracy", "validation_logit_accuracy", "learning_rate", "seconds")
     return {
         "run": record.id,
         "title": record.title,
         "status": record.status,
         "error": record.error,
         "recipe": record.recipe.to_json(),
-        "epochs": [{name: getattr(epoch, name) for name in fields} for epoch in epochs],
+        "epochs": [_figures(epoch) for epoch in epochs],
     }
+
+
+def _figures(epoch: Any) -> dict[str, Any]:
+    return {name: value for name, value in asdict(epoch).items() if name != "confusion"}
 
 
 def _write_csv(path: Path, rows: list[dict[str, Any]]) -> None:
     with open(path, "w", newline="", encoding="utf-8") as file:
-        writer = csv.DictWriter(file, [name for name in rows[0] if name != "confusion"] if rows else [], extrasaction="ignore")
+        writer = csv.DictWriter(file, list(rows[0]) if rows else [])
         writer.writeheader()
         writer.writerows(rows)
 

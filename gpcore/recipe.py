@@ -47,15 +47,15 @@ class Recipe:
 
     name: str = _plain("article", "the recipe that this one started from")
     dataset: str = _plain("fashion-mnist", f"a known dataset, or {FOLDER_PREFIX}PATH for a folder of images")
-    pool: str = _choice("gap", Pool, "the global pooling: the last module of the network")
+    pool: Pool = _choice("gap", Pool, "the global pooling: the last module of the network")
     epochs: int = _number(60, 1, 10_000, "passes over the training images")
     batch_size: int = _number(64, 1, 10_000, "images per step of the optimiser")
     learning_rate: float = _number(3e-4, 1e-8, 10.0, "Adam's step size; the peak of a one-cycle schedule")
-    schedule: str = _choice("constant", Schedule, "how the learning rate changes over the run")
-    output: str = _choice("sigmoid", Output, "what the cross entropy is computed on: the article's sigmoids, or the logits")
+    schedule: Schedule = _choice("constant", Schedule, "how the learning rate changes over the run")
+    output: Output = _choice("sigmoid", Output, "what the cross entropy is computed on: the article's sigmoids, or the logits")
     shuffle: bool = _plain(False, "draw a new order of the training images every epoch")
-    augmentation: str = _choice("none", Augmentation, "random changes to every training image")
-    precision: str = _choice("float32", Precision, "the arithmetic of the convolutions")
+    augmentation: Augmentation = _choice("none", Augmentation, "random changes to every training image")
+    precision: Precision = _choice("float32", Precision, "the arithmetic of the convolutions")
     seed: int = _number(0, 0, 2**31 - 1, "decides the first weights, the order of the images and their augmentation")
     train_images: int | None = _number(None, 1, 10_000_000, "train on the first so many images only; empty for all of them")
 
@@ -101,10 +101,11 @@ def _checked(spec: dataclasses.Field, value: Any) -> Any:
     """The value of a field, a whole number widened to float where the field is one; RecipeError if it is not allowed."""
     if spec.type is float and type(value) is int:
         value = float(value)
-    if not _has_type(value, spec.type):
-        wanted = getattr(spec.type, "__name__", "int or null")
-        raise RecipeError(f"{spec.name} is {value!r}: it must be of type {wanted}, not {type(value).__name__}.")
     choices, low, high = (spec.metadata.get(key) for key in ("choices", "low", "high"))
+    wanted: Any = str if choices else spec.type
+    if not _has_type(value, wanted):
+        named = getattr(wanted, "__name__", "int or null")
+        raise RecipeError(f"{spec.name} is {value!r}: it must be of type {named}, not {type(value).__name__}.")
     if choices and value not in choices:
         raise RecipeError(f"{spec.name} is {value!r}: choose one of {', '.join(choices)}.")
     if low is not None and value is not None and not (math.isfinite(value) and low <= value <= high):

@@ -38,7 +38,7 @@ def runs() -> dict[str, Run]:
 
     The key is also what the command line takes for RUN.
     """
-    found = {}
+    found: dict[str, Run] = {}
     for folder in (shipped_store_folder(), own_store_folder()):
         if (folder / "runs.db").is_file():
             store = Store(folder, read_only=True)

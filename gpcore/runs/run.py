@@ -4,11 +4,13 @@ import json
 from dataclasses import dataclass
 from pathlib import Path
 
-from gpcore.errors import CheckpointError, StoreError
+from gpcore.data.datasets import Dataset
+from gpcore.errors import CheckpointError, DatasetError, StoreError
 from gpcore.nets import checkpoint
 from gpcore.nets.convnet import ConvNet
 from gpcore.recipe import Recipe
-from gpcore.runs.store import Epoch, RunRecord, Store
+from gpcore.runs.records import Epoch, RunRecord
+from gpcore.runs.store import Store
 
 DEFAULT_STORE = Path("runs")
 
@@ -57,11 +59,20 @@ class Run:
             CheckpointError: there are no weights of that epoch, or they are damaged.
         """
         path = self._weights(epoch)
-        tensors, metadata = checkpoint.read_tensors(path)
+        tensors, _ = checkpoint.read_tensors(path)
         channels, *_ = self.image_shape
         network = ConvNet(self.recipe.pool, channels, len(self.classes))
         checkpoint.load_weights(network, tensors, path)
         return network.eval().requires_grad_(False)
+
+    def check_fits(self, dataset: Dataset) -> None:
+        """DatasetError unless the network can be asked about the images of `dataset`: same channels, same classes."""
+        channels, *_ = self.image_shape
+        if (dataset.channels, len(dataset.classes)) != (channels, len(self.classes)):
+            raise DatasetError(
+                f"{self.id} answers {len(self.classes)} classes of images with {channels} channels; {dataset.name} has "
+                f"{len(dataset.classes)} classes and {dataset.channels} channels: choose a dataset like {self.recipe.dataset}."
+            )
 
     def _weights(self, epoch: int | None) -> Path:
         saved = self.saved_epochs

@@ -2,9 +2,7 @@
 
 import contextlib
 import json
-import os
-import subprocess
-import sys
+import math
 import threading
 import time
 from collections.abc import Iterator
@@ -16,7 +14,8 @@ from gpcore.data.datasets import Dataset, load_dataset
 from gpcore.errors import CheckpointError, ClaimLostError, GpcoreError
 from gpcore.nets import checkpoint
 from gpcore.recipe import Recipe
-from gpcore.runs.store import Claim, Epoch, RunRecord, Store
+from gpcore.runs.records import Claim, Epoch, RunRecord, Status
+from gpcore.runs.store import Store
 from gpcore.training.fit import BatchesDone, EpochDone, Evaluating, Event, TrainingState, find_device, fit, steps_per_epoch
 
 KEPT_STATES = 3
@@ -29,18 +28,18 @@ IDLE_SECONDS = 0.5
 """How often an idle worker looks at the queue."""
 
 
-def train(store: Store, claim: Claim, data: Path, device: str = "auto") -> Iterator[Event]:
+def train(store: Store, claim: Claim, data: Path, device: str = "auto", when_left: Status = "stopped") -> Iterator[Event]:
     """Train a claimed run from where it stands, keep all that happens in the store, and pass the events on.
 
     When it ends the run is `finished`; `stopped` if that was asked for; `failed`, with the reason, if it can't go on.
-    Should the caller stop listening, the run is `stopped` where it stands.
+    Should the caller stop listening, the state of that moment is kept and the run becomes what `when_left` says.
 
     Raises:
         ClaimLostError: someone else trains the run now, or it was deleted.
         GpcoreError: the run failed; the store holds the same sentence.
     """
     try:
-        yield from _train(store, claim, data, find_device(device))
+        yield from _train(store, claim, data, find_device(device), when_left)
     except ClaimLostError:
         raise
     except GpcoreError as error:
@@ -49,37 +48,37 @@ def train(store: Store, claim: Claim, data: Path, device: str = "auto") -> Itera
         raise
 
 
-def _train(store: Store, claim: Claim, data: Path, device: torch.device) -> Iterator[Event]:
+def _train(store: Store, claim: Claim, data: Path, device: torch.device, when_left: Status) -> Iterator[Event]:
     record = store.run(claim.run)
     recipe = record.recipe
-    store.alive(claim, {"doing": "reading the dataset"}, device=str(device))
     with _staying_alive(store, claim):
+        store.alive(claim, {"doing": "reading the dataset"}, device=str(device))
         dataset = load_dataset(recipe.dataset, data)
-    state = restore(store, record, dataset, device)
-    status = "finished"
-    checked = 0.0
-    try:
-        for event in fit(recipe, dataset, state):
-            if isinstance(event, BatchesDone):
-                store.append_losses(claim, "training", event.first_step, event.losses)
-            elif isinstance(event, EpochDone):
-                _save_epoch(store, claim, recipe, dataset, state, event)
-            if isinstance(event, EpochDone) or time.monotonic() - checked >= HEARTBEAT_SECONDS:
-                checked = time.monotonic()
-                if store.alive(claim, _progress(event, state, recipe, dataset)) and state.epoch < recipe.epochs:
-                    status = "stopped"
+        state = restore(store, record, dataset, device)
+    told = 0.0
+    for event in fit(recipe, dataset, state):
+        if isinstance(event, BatchesDone):
+            store.append_losses(claim, "training", event.first_step, event.losses)
+        if isinstance(event, EpochDone):
+            _save_epoch(store, claim, recipe, dataset, state, event)
+        asked_to_stop = False
+        if isinstance(event, EpochDone) or time.monotonic() - told >= HEARTBEAT_SECONDS:
+            asked_to_stop = store.alive(claim, _progress(event, state, recipe, dataset))
+            told = time.monotonic()
+        try:
             yield event
-            if status == "stopped":
-                break
-    except (GeneratorExit, KeyboardInterrupt):
-        status = "stopped"
-        raise
-    finally:
-        if status == "stopped":
-            save_state(store, claim, recipe, state)
-            store.release(claim, "stopped")
-    if status == "finished":
-        store.release(claim, "finished")
+        except GeneratorExit:  # the caller left between two events, when the state is whole
+            _leave(store, claim, recipe, state, when_left)
+            raise
+        if asked_to_stop and state.epoch < recipe.epochs:
+            _leave(store, claim, recipe, state, "stopped")
+            return
+    store.release(claim, "finished")
+
+
+def _leave(store: Store, claim: Claim, recipe: Recipe, state: TrainingState, status: Status) -> None:
+    save_state(store, claim, recipe, state)
+    store.release(claim, status)
 
 
 def _progress(event: Event, state: TrainingState, recipe: Recipe, dataset: Dataset) -> dict[str, object]:
@@ -171,39 +170,26 @@ def _staying_alive(store: Store, claim: Claim) -> Iterator[None]:
         thread.join()
 
 
-def default_parallel() -> int:
-    """How many runs train at once: on a CPU one single-threaded run a core, on an accelerator one."""
-    return (os.cpu_count() or 1) if find_device().type == "cpu" else 1
-
-
-def work(store: Store, data: Path, device: str = "auto", once: bool = False) -> Iterator[tuple[str, Event | GpcoreError]]:
+def work(
+    store: Store, data: Path, device: str = "auto", linger: float = math.inf
+) -> Iterator[tuple[str, Event | GpcoreError] | None]:
     """Train whatever the queue holds, one run after the other, and tell what happens to which run.
 
-    A run that fails says so in the store, and the next one is taken. With `once` it ends when nothing is left; else it
-    waits for more.
+    A run that fails says so in the store, and the next one is taken. While there is nothing to do it yields None from time
+    to time, and it ends when that has lasted for `linger` seconds.
     """
+    idle_since = time.monotonic()
     while True:
         claim = store.claim()
         if claim is None:
-            if once:
+            if time.monotonic() - idle_since >= linger:
                 return
             time.sleep(IDLE_SECONDS)
+            yield None
             continue
         try:
-            for event in train(store, claim, data, device):
+            for event in train(store, claim, data, device, when_left="queued"):
                 yield claim.run, event
         except GpcoreError as error:
             yield claim.run, error
-
-
-def spawn(count: int, store: Path, data: Path, device: str, once: bool) -> None:
-    """So many workers in processes of their own, and wait for them; when this process is ended, so are they."""
-    arguments = [sys.executable, "-m", "gpcore", "worker", "--parallel", "1", "--device", device]
-    arguments += ["--store", str(store), "--data", str(data)] + ["--once"] * once
-    workers = [subprocess.Popen(arguments) for _ in range(count)]
-    try:
-        for process in workers:
-            process.wait()
-    finally:
-        for process in workers:
-            process.terminate()
+        idle_since = time.monotonic()

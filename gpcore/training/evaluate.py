@@ -67,12 +67,20 @@ class Tally:
         return [part.mean().item() for part in self.losses.split(batch_size)]
 
 
-def output_of(scores: Float[Tensor, "n classes"], output: Output | str) -> Float[Tensor, "n classes"]:
+def output_of(scores: Float[Tensor, "n classes"], output: Output) -> Float[Tensor, "n classes"]:
     """What a recipe's loss is computed on and its answers are taken from: the sigmoids of the scores, or the scores."""
     return scores.sigmoid() if output == "sigmoid" else scores
 
 
-def tallies(network: ConvNet, split: Split, output: Output | str) -> Iterator[Tally]:
+def answers(outputs: Float[Tensor, "n classes"]) -> Int64[Tensor, " n"]:
+    """The class answered for each image: the largest output, and of several equal ones the lowest index.
+
+    That holds on every device, unlike `argmax`'s own choice; it is the article's, whose sigmoids often tie at exactly 1.
+    """
+    return (outputs == outputs.amax(1, keepdim=True)).int().argmax(1)
+
+
+def tallies(network: ConvNet, split: Split, output: Output) -> Iterator[Tally]:
     """Count slice after slice, so that whoever listens can show progress or stop; their sum is the whole."""
     size = SLICE.get(split.images.device.type, 4000)
     for images, labels in zip(split.images.split(size), split.labels.split(size), strict=True):
@@ -80,7 +88,7 @@ def tallies(network: ConvNet, split: Split, output: Output | str) -> Iterator[Ta
             yield _tally(network(scaled(images)), labels, output)
 
 
-def evaluate(network: ConvNet, split: Split, output: Output | str) -> Tally:
+def evaluate(network: ConvNet, split: Split, output: Output) -> Tally:
     """Count over all images of a split.
 
     Raises:
@@ -92,12 +100,10 @@ def evaluate(network: ConvNet, split: Split, output: Output | str) -> Tally:
     return sum(rest, first)
 
 
-def _tally(scores: Float[Tensor, "n classes"], labels: Int64[Tensor, " n"], output: Output | str) -> Tally:
+def _tally(scores: Float[Tensor, "n classes"], labels: Int64[Tensor, " n"], output: Output) -> Tally:
     outputs = output_of(scores, output)
     classes = scores.shape[1]
-    # Of several classes with the same output the lowest index is the answer, on every device: it is the article's.
-    answers = (outputs == outputs.amax(1, keepdim=True)).int().argmax(1)
-    pairs = torch.bincount(labels * classes + answers, minlength=classes * classes)
+    pairs = torch.bincount(labels * classes + answers(outputs), minlength=classes * classes)
     return Tally(
         functional.cross_entropy(outputs, labels, reduction="none").float().cpu(),
         pairs.view(classes, classes).cpu(),

@@ -124,7 +124,7 @@ SCHEDULES: dict[Schedule, Callable[[int, int], float]] = {
 
 def learning_rate(recipe: Recipe, step: int, steps: int) -> float:
     """The learning rate of a step, counted from 0, of a run of so many steps."""
-    return recipe.learning_rate * SCHEDULES[recipe.schedule](step, steps)  # type: ignore[index]
+    return recipe.learning_rate * SCHEDULES[recipe.schedule](step, steps)
 
 
 def steps_per_epoch(recipe: Recipe, training_images: int) -> int:
@@ -182,7 +182,7 @@ def _train_epoch(recipe: Recipe, train: Split, state: TrainingState) -> Iterator
 
 def _take_step(recipe: Recipe, images: Tensor, labels: Tensor, state: TrainingState, rate: float) -> Tensor:
     """One step of Adam on one batch; the loss, still on the device."""
-    inputs = AUGMENTATIONS[recipe.augmentation](scaled(images), _generator(recipe.seed, 1, state.step))  # type: ignore[index]
+    inputs = AUGMENTATIONS[recipe.augmentation](scaled(images), _generator(recipe.seed, 1, state.step))
     with torch.autocast(images.device.type, torch.bfloat16, enabled=recipe.precision == "bfloat16"):
         scores = state.network(inputs)
     loss = functional.cross_entropy(output_of(scores.float(), recipe.output), labels)
@@ -213,7 +213,8 @@ def _evaluate_epoch(
     rate = state.optimizer.param_groups[0]["lr"]
     seconds = time.monotonic() - started
     state.epoch, state.seconds = epoch, 0.0
-    yield EpochDone(epoch, *sums, learning_rate=rate, seconds=seconds)
+    training, validation = sums
+    yield EpochDone(epoch, training, validation, rate, seconds)
 
 
 def image_order(recipe: Recipe, epoch: int, images: int) -> Int64[Tensor, " images"]:

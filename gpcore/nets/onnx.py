@@ -1,0 +1,27 @@
+"""A network as an ONNX file, for programs without PyTorch."""
+
+import contextlib
+import io
+import warnings
+from pathlib import Path
+
+import torch
+
+from gpcore.nets.convnet import ConvNet
+
+
+def write_onnx(network: ConvNet, image_shape: tuple[int, int, int], path: Path) -> None:
+    """Write `scores = network(images)` for any number of images of shape (channels, height, width), values in [0, 1].
+
+    Raises:
+        OSError: the file can't be written.
+    """
+    path.parent.mkdir(parents=True, exist_ok=True)
+    example = torch.zeros(2, *image_shape)
+    with warnings.catch_warnings(), contextlib.redirect_stdout(io.StringIO()):  # the exporter chats
+        warnings.simplefilter("ignore")
+        program = torch.onnx.export(
+            network, (example,), input_names=["images"], output_names=["scores"], dynamic_shapes=({0: torch.export.Dim("n")},)
+        )
+    assert program is not None
+    program.save(path, external_data=False)

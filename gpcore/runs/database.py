@@ -1,0 +1,108 @@
+"""SQLite under a store: its tables, connections, transactions, and errors as sentences."""
+
+import contextlib
+import sqlite3
+from collections.abc import Iterator
+from pathlib import Path
+
+from gpcore.errors import StoreError
+
+BUSY_SECONDS = 20.0
+"""How long a read or write waits for another process that holds the database."""
+
+TABLES = """
+CREATE TABLE IF NOT EXISTS runs (
+    id TEXT PRIMARY KEY, title TEXT NOT NULL, recipe TEXT NOT NULL, status TEXT NOT NULL, error TEXT,
+    pair TEXT, created REAL NOT NULL, finished REAL, position REAL NOT NULL, device TEXT,
+    token TEXT, heartbeat REAL, stop_requested INTEGER NOT NULL DEFAULT 0, progress TEXT
+) WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS epochs (
+    run TEXT NOT NULL REFERENCES runs ON DELETE CASCADE, epoch INTEGER NOT NULL,
+    training_loss REAL NOT NULL, training_accuracy REAL NOT NULL, training_logit_accuracy REAL NOT NULL,
+    validation_loss REAL NOT NULL, validation_accuracy REAL NOT NULL, validation_logit_accuracy REAL NOT NULL,
+    learning_rate REAL NOT NULL, seconds REAL NOT NULL, confusion TEXT NOT NULL,
+    PRIMARY KEY (run, epoch)
+) WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS batch_losses (
+    run TEXT NOT NULL REFERENCES runs ON DELETE CASCADE, phase TEXT NOT NULL, chunk INTEGER NOT NULL,
+    count INTEGER NOT NULL, mean REAL NOT NULL, low REAL NOT NULL, high REAL NOT NULL, losses BLOB NOT NULL,
+    PRIMARY KEY (run, phase, chunk)
+) WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS settings (name TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID;
+CREATE INDEX IF NOT EXISTS runs_by_status ON runs (status, position);
+"""
+
+
+class Database:
+    """The SQLite file of a store. Every use has a connection of its own, since pages run in many threads.
+
+    Raises:
+        StoreError: from every method: the file is missing, can't be written, is damaged, or stays busy.
+    """
+
+    def __init__(self, path: Path, read_only: bool) -> None:
+        self.path, self.read_only = path, read_only
+
+    def create(self) -> None:
+        """Make the tables that are not there yet. WAL lets pages read while a worker writes."""
+        with self._connected() as connection:
+            connection.execute("PRAGMA journal_mode = WAL")
+            connection.executescript(TABLES)
+
+    def compact(self) -> None:
+        """One plain file without a write-ahead log, which can be opened read-only from anywhere."""
+        with self._connected() as connection:
+            connection.execute("PRAGMA journal_mode = DELETE")
+            connection.execute("VACUUM")
+
+    @contextlib.contextmanager
+    def reading(self) -> Iterator[sqlite3.Connection]:
+        """A connection for queries that see one state of the store, whatever is written meanwhile."""
+        with self._connected() as connection:
+            connection.execute("BEGIN")
+            yield connection
+
+    @contextlib.contextmanager
+    def writing(self) -> Iterator[sqlite3.Connection]:
+        """A transaction that holds the database from its first statement, and is all done or not at all."""
+        if self.read_only:
+            raise StoreError(f"{self.path.parent} is read-only: its runs can be looked at, but not changed.")
+        with self._connected() as connection:
+            connection.execute("PRAGMA foreign_keys = ON")
+            connection.execute("BEGIN IMMEDIATE")
+            try:
+                yield connection
+            except BaseException:
+                connection.rollback()
+                raise
+            connection.commit()
+
+    @contextlib.contextmanager
+    def _connected(self) -> Iterator[sqlite3.Connection]:
+        connection = None
+        try:
+            connection = sqlite3.connect(self._address(), uri=True, timeout=BUSY_SECONDS, isolation_level=None)
+            connection.row_factory = sqlite3.Row
+            yield connection
+        except sqlite3.DatabaseError as error:
+            raise StoreError(self._explained(str(error))) from error
+        finally:
+            if connection is not None:
+                connection.close()
+
+    def _address(self) -> str:
+        address = self.path.absolute().as_uri()
+        if not self.read_only:
+            return address
+        # A folder that can't be written has no room for a log's files; where there is no log, nobody writes either.
+        logged = self.path.with_name(self.path.name + "-wal").exists()
+        return f"{address}?mode=ro" + ("" if logged else "&immutable=1")
+
+    def _explained(self, reason: str) -> str:
+        if "locked" in reason or "busy" in reason:
+            return f"{self.path} has been busy for {BUSY_SECONDS:.0f} seconds: close the program that holds it, then try again."
+        if "full" in reason:
+            return f"The disk is full, so {self.path} could not be written: free some space, then resume."
+        if "readonly" in reason or "unable to open" in reason:
+            return f"{self.path} can't be opened ({reason}): check the folder's permissions, or choose another with --store."
+        return f"{self.path} is damaged or no store ({reason}): restore it from a copy, or choose another with --store."

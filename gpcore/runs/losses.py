@@ -1,0 +1,71 @@
+"""Batch losses in the database: aligned rows of many steps, each with its mean, minimum and maximum beside it.
+
+Aligned, so that writing the same steps again overwrites them and never doubles any; summed up, so that a run of a million
+batches is drawn from a few thousand rows.
+"""
+
+import sqlite3
+from collections.abc import Iterator, Sequence
+
+import numpy as np
+
+from gpcore.runs.records import LossCurve, Phase
+
+CHUNK = 256
+"""Steps that share a row."""
+
+
+def write_losses(connection: sqlite3.Connection, run: str, phase: Phase, first_step: int, losses: Sequence[float]) -> None:
+    """Lay the losses of consecutive steps over the rows that they fall into, keeping what else those rows hold."""
+    written, values = 0, np.asarray(losses, np.float32)
+    while written < len(values):
+        chunk, offset = divmod(first_step + written, CHUNK)
+        part = values[written : written + CHUNK - offset]
+        before = _row(connection, run, phase, chunk)
+        row = np.concatenate([before[:offset], part, before[offset + len(part) :]])
+        connection.execute(
+            "INSERT OR REPLACE INTO batch_losses VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
+            (run, phase, chunk, len(row), float(row.mean()), float(row.min()), float(row.max()), row.tobytes()),
+        )
+        written += len(part)
+
+
+def read_losses(connection: sqlite3.Connection, run: str, phase: Phase) -> Iterator[tuple[int, float]]:
+    """Every step in order, counted from 0, with its loss."""
+    for chunk, losses in connection.execute(f"SELECT chunk, losses {ROWS}", (run, phase)):
+        yield from enumerate(np.frombuffer(losses, np.float32).tolist(), start=chunk * CHUNK)
+
+
+def read_curve(connection: sqlite3.Connection, run: str, phase: Phase, at_most: int) -> LossCurve:
+    """The losses as at most so many points, each the mean, minimum and maximum of neighbouring steps."""
+    rows = connection.execute(f"SELECT count(*) {ROWS}", (run, phase)).fetchone()[0]
+    if rows >= at_most:  # whole rows are fine enough: the losses themselves stay unread
+        query = f"SELECT chunk * {CHUNK}, mean, low, high {ROWS}"
+        steps, mean, low, high = np.array([tuple(row) for row in connection.execute(query, (run, phase))]).T
+    else:
+        pairs = np.array(list(read_losses(connection, run, phase))).reshape(-1, 2)
+        steps, mean = pairs.T
+        low = high = mean
+    return _thinned(steps, mean, low, high, at_most)
+
+
+ROWS = "FROM batch_losses WHERE run = ? AND phase = ? ORDER BY chunk"
+
+
+def _row(connection: sqlite3.Connection, run: str, phase: Phase, chunk: int) -> np.ndarray:
+    query = "SELECT losses FROM batch_losses WHERE run = ? AND phase = ? AND chunk = ?"
+    row = connection.execute(query, (run, phase, chunk)).fetchone()
+    return np.frombuffer(row["losses"], np.float32) if row else np.zeros(0, np.float32)
+
+
+def _thinned(steps: np.ndarray, mean: np.ndarray, low: np.ndarray, high: np.ndarray, at_most: int) -> LossCurve:
+    if not len(steps):
+        return LossCurve([], [], [], [])
+    starts = np.arange(0, len(steps), -(-len(steps) // at_most))
+    sizes = np.diff(np.append(starts, len(steps)))
+    return LossCurve(
+        steps[starts].astype(int).tolist(),
+        (np.add.reduceat(mean, starts) / sizes).tolist(),
+        np.minimum.reduceat(low, starts).tolist(),
+        np.maximum.reduceat(high, starts).tolist(),
+    )
