@@ -1,0 +1,80 @@
+"""What the *Inside* page computes once for all visitors: class maps of all test images, and all epochs of a run."""
+
+from dataclasses import dataclass
+
+import streamlit as st
+from jaxtyping import Float
+from torch import Tensor
+
+from gpcore.data.datasets import Dataset
+from gpcore.insight import features, swap
+from gpcore.insight.disagreement import Answers, Disagreement, answers_of
+from gpcore.insight.features import Layer
+from gpcore.insight.history import History, history
+from gpcore.runs.run import Run
+from ui import cached
+
+
+@dataclass(frozen=True)
+class Snapshot:
+    """A run as it stood after an epoch, and the file that proves it: written anew, it is another snapshot."""
+
+    run: Run
+    epoch: int
+
+    @property
+    def key(self) -> tuple[str, int]:
+        path = self.run.store.weights(self.run.id, self.epoch)
+        return str(path.absolute()), path.stat().st_mtime_ns if path.exists() else 0
+
+
+def layers(snapshot: Snapshot, image_shape: tuple[int, int, int]) -> list[Layer]:
+    """The layers of a run's network; the same in every epoch."""
+    return _layers(snapshot, image_shape, snapshot.key)
+
+
+@st.cache_data(max_entries=64, show_spinner=False)
+def _layers(_snapshot: Snapshot, image_shape: tuple[int, int, int], key: tuple[str, int]) -> list[Layer]:
+    return features.layers(cached.network(_snapshot.run, _snapshot.epoch).network, image_shape)
+
+
+def class_maps(snapshot: Snapshot, dataset: Dataset) -> Float[Tensor, "n classes rows columns"]:
+    """The class maps of every test image: 3.6 MB for 10,000 of them. Shared, so never to be changed."""
+    return _class_maps(snapshot, dataset, snapshot.key, dataset.name)
+
+
+@st.cache_resource(max_entries=32, show_spinner="Looking at all test images …")
+def _class_maps(_snapshot: Snapshot, _dataset: Dataset, key: tuple[str, int], name: str) -> Tensor:
+    return features.all_class_maps(cached.network(_snapshot.run, _snapshot.epoch).network, _dataset.test)
+
+
+def curve(snapshot: Snapshot, dataset: Dataset, output: str, path: swap.Path) -> list[float]:
+    """The accuracy over the test images with every pooling from the mean to the maximum."""
+    return _curve(snapshot, dataset, output, path, snapshot.key, dataset.name)
+
+
+@st.cache_data(max_entries=256, show_spinner="Pooling all test images anew …")
+def _curve(
+    _snapshot: Snapshot, _dataset: Dataset, output: str, path: swap.Path, key: tuple[str, int], name: str
+) -> list[float]:
+    return swap.accuracy_curve(class_maps(_snapshot, _dataset), _dataset.test.labels, output, path)  # type: ignore[arg-type]
+
+
+def disagreement(first: Snapshot, second: Snapshot, dataset: Dataset) -> Disagreement:
+    """What two networks answer to every test image."""
+    return Disagreement(dataset.test.labels, _answers_of(first, dataset), _answers_of(second, dataset))
+
+
+def _answers_of(snapshot: Snapshot, dataset: Dataset) -> Answers:
+    scores = cached.network(snapshot.run, snapshot.epoch).network.pool(class_maps(snapshot, dataset))
+    return answers_of(scores, dataset.test.labels, snapshot.run.recipe.output)  # type: ignore[arg-type]
+
+
+def all_epochs(run: Run, last: int) -> History:
+    """A run's network after each of its first `last` epochs."""
+    return _all_epochs(run, last, Snapshot(run, last).key)
+
+
+@st.cache_resource(max_entries=16, show_spinner="Reading every epoch …")
+def _all_epochs(_run: Run, last: int, key: tuple[str, int]) -> History:
+    return history([_run.network(epoch) for epoch in range(1, last + 1)])

@@ -1,0 +1,30 @@
+"""What a link asks for that is not there: said in a sentence, where Streamlit would drop it without a word."""
+
+from collections.abc import Collection
+
+import streamlit as st
+
+
+def explain_choice(key: str, allowed: Collection[str], name: str) -> None:
+    """Say so if the link names something that can't be chosen (any more); call it before the widget of that key."""
+    asked = st.query_params.get(key)
+    if asked is not None and asked not in allowed:
+        _say(f"The link asks for the {name} {asked!r}, which is not here: it may have been deleted or renamed.")
+
+
+def explain_number(key: str, low: int, high: int, name: str) -> None:
+    """Say so if the link holds a number outside what is allowed, or no number."""
+    asked = st.query_params.get(key)
+    if asked is None:
+        return
+    try:
+        inside = low <= int(float(asked)) <= high
+    except (ValueError, OverflowError):
+        inside = False
+    if not inside:
+        _say(f"The link asks for {name} {asked!r}: choose one from {low:,} to {high:,}.")
+
+
+def _say(sentence: str) -> None:
+    # Whatever a link holds is shown as it is, and never as markup.
+    st.warning(sentence.replace("[", "\\[").replace("$", "\\$").replace("`", "'"), icon=":material/link_off:")
