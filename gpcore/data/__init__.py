@@ -1,0 +1,1 @@
+"""Images as tensors: datasets and folders of pictures."""

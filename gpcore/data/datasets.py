@@ -77,7 +77,8 @@ def load_dataset(name: str, root: Path) -> Dataset:
 def test_split_only(name: str, root: Path) -> Dataset:
     """The dataset without its training images, for whoever only looks and never trains: a fraction of the memory."""
     dataset = load_dataset(name, root)
-    return Dataset(dataset.name, dataset.classes, dataset.train.first(0), dataset.test)
+    none = dataset.train.first(0)
+    return Dataset(dataset.name, dataset.classes, Split(none.images.clone(), none.labels.clone()), dataset.test)
 
 
 def _grey_digits(source: type[vision.MNIST], titles: tuple[str, ...] | None = None) -> Callable[[str, Path], Dataset]:
@@ -117,36 +118,39 @@ DATASETS: dict[DatasetName, Callable[[str, Path], Dataset]] = {
 }
 
 
+UNREADABLE = (RuntimeError, ValueError, AssertionError, EOFError)
+"""What torchvision raises for files that are not there, or of which a part is missing."""
+
+
 def _from_torchvision(name: str, source: Callable[..., Any], root: Path, train: bool) -> Any:
     """A torchvision dataset, unpacked or downloaded first where that is needed.
 
-    torchvision unpacks in place, so a second process could see half a file: a lock lets one of them unpack at a time.
+    torchvision unpacks in place: a second process may see half a file, and one that was killed leaves it behind. Half a
+    file can't be read; whoever meets one waits for whoever unpacks, tries again, and only then unpacks anew.
     """
     with _missing(name, source, root):
-        with contextlib.suppress(RuntimeError):
-            if not (root / ".unpacking").exists():
+        with contextlib.suppress(*UNREADABLE):
+            return source(root, train=train, download=False)
+        root.mkdir(parents=True, exist_ok=True)
+        with FileLock(root / ".lock", timeout=600):
+            with contextlib.suppress(*UNREADABLE):
                 return source(root, train=train, download=False)
-        with _unpacking(root):
+            for original in _raw_folder(name, source, root).glob("*.gz"):
+                original.with_suffix("").unlink(missing_ok=True)
             return source(root, train=train, download=True)
 
 
-@contextlib.contextmanager
-def _unpacking(root: Path) -> Iterator[None]:
-    root.mkdir(parents=True, exist_ok=True)
-    marker = root / ".unpacking"
-    with FileLock(root / ".lock", timeout=600):
-        marker.touch()
-        yield
-        marker.unlink()
+def _raw_folder(name: str, source: Callable[..., Any], root: Path) -> Path:
+    return root / getattr(source, "__name__", name) / "raw"
 
 
 @contextlib.contextmanager
 def _missing(name: str, source: Any, root: Path) -> Iterator[None]:
     """Turn everything that can go wrong while files are read or fetched into one sentence."""
-    folder = root / getattr(source, "__name__", name) / "raw"
+    folder = _raw_folder(name, source, root)
     try:
         yield
-    except (RuntimeError, urllib.error.URLError, OSError, ValueError, EOFError, Timeout) as error:
+    except (*UNREADABLE, urllib.error.URLError, OSError, Timeout) as error:
         reason = " ".join(str(error).split()) or type(error).__name__
         raise DatasetError(
             f"The dataset {name} is not in {root.absolute()} and could not be fetched ({reason}): put its original files "
@@ -176,6 +180,10 @@ def read_folder(folder: Path) -> Dataset:
         of_class = [[item for item in files if item[1] == label] for label in range(len(classes))]
         test_files = [item for items in of_class for item in items[4::5]]
         train_files = sorted(set(files) - set(test_files))
+    if len(classes) < 2:
+        raise DatasetError(
+            f"{folder} has the one class {classes[0]}: give at least two sub-folders with images of a class each."
+        )
     if not test_files:
         raise DatasetError(f"{folder} has no test images: give every class at least five images, or add a test/ folder.")
     pictures = [_open_image(path) for path, _ in train_files + test_files]
@@ -199,7 +207,8 @@ def _list_images(folder: Path) -> tuple[tuple[str, ...], list[tuple[str, int]]]:
 def _open_image(path: str) -> PIL.Image.Image:
     try:
         with PIL.Image.open(path) as image:
-            return image.convert("L" if image.mode in ("L", "1") else "RGB")
+            upright = PIL.ImageOps.exif_transpose(image)
+            return upright.convert("L" if upright.mode in ("L", "1") else "RGB")
     except (OSError, ValueError, SyntaxError, PIL.Image.DecompressionBombError) as error:
         raise DatasetError(f"{path} is no image that can be read ({error}): remove or replace it.") from error
 

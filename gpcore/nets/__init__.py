@@ -1,0 +1,1 @@
+"""The networks: poolings, the article's network, and weights on disk."""
