@@ -196,6 +196,51 @@ def evaluate(
 
 
 @app.command()
+def classify(
+    images: Annotated[list[Path], typer.Argument(help="Photographs, or pictures as the dataset holds them.", metavar="IMAGE…")],
+    run: Annotated[str, typer.Option("--run", help="A run's id in the store, or the path of a run's folder.", metavar="RUN")],
+    steps: Annotated[
+        Path | None, typer.Option("--steps", help="Write how each 28×28 picture came about, as a strip.", metavar="DIR")
+    ] = None,
+    store: StoreOption = RUNS,
+    data: DataOption = DATA,
+    as_json: JsonOption = False,
+) -> None:
+    """Say what is in photographs of clothes; exits with 1 if one can't be read, and answers the others."""
+    from gpcore.figures.steps import write_strips
+    from gpcore.insight.answers import classify_files
+    from gpcore.runs.run import open_run
+
+    opened = open_run(run, store)
+    bar = rich.progress.track(
+        classify_files(images, opened, data),
+        total=len(images),
+        description="classifying",
+        console=rich.console.Console(stderr=True),
+        transient=True,
+    )
+    answers = list(write_strips(bar, steps) if steps else bar)
+    entries = [found.to_json(opened.id) for found in answers]
+    _print(entries, as_json, "\n".join(found.sentence for found in answers))
+    if any(found.error for found in answers):
+        raise typer.Exit(1)
+
+
+@app.command()
+def calibrate(run: RunArgument, store: StoreOption = RUNS, data: DataOption = DATA, as_json: JsonOption = False) -> None:
+    """Measure how sure a run may be of its answers, and keep that beside its weights."""
+    from gpcore.insight.answers import calibration_path, measure_calibration
+    from gpcore.insight.uncertainty import write_calibration
+    from gpcore.runs.run import open_run
+
+    opened = open_run(run, store)
+    measured = measure_calibration(opened, data)
+    path = calibration_path(opened, measured.epoch)
+    write_calibration(path, measured)
+    _print(asdict(measured), as_json, f"{path}: {measured}")
+
+
+@app.command()
 def export(
     run: RunArgument,
     onnx: Annotated[Path | None, typer.Option("--onnx", help="Write the network as ONNX.", metavar="FILE")] = None,

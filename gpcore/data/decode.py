@@ -1,7 +1,7 @@
 """Any bytes that claim to be a picture, as pixels: limited before anything is unpacked, one clear sentence for the rest.
 
-    photo = decode(path.read_bytes(), path.name)
-    photo.pixels  # uint8 (height, width, 3)
+photo = decode(path.read_bytes(), path.name)
+photo.pixels  # uint8 (height, width, 3)
 """
 
 import io

@@ -154,5 +154,3 @@ def _filled(mask: Mask) -> Mask:
     framed = np.pad(mask.astype(np.uint8), 1)
     cv2.floodFill(framed, None, (0, 0), 2)  # type: ignore[call-overload]
     return framed[1:-1, 1:-1] != 2
-
-

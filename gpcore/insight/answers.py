@@ -1,0 +1,134 @@
+"""What a network answers to a photograph, how sure it is, and where in the photograph the answer comes from."""
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from jaxtyping import Float
+
+from gpcore.data.datasets import scaled, test_split_only
+from gpcore.data.decode import read_photo
+from gpcore.data.photos import Prepared, prepare
+from gpcore.errors import CheckpointError, ImageError
+from gpcore.insight.uncertainty import Calibration, calibrate, doubt, read_calibration
+from gpcore.nets.convnet import ConvNet
+from gpcore.runs.run import Run
+
+
+@dataclass(frozen=True)
+class Answer:
+    """One network's answer to one photograph.
+
+    `probabilities` (classes,) are calibrated and averaged over the photograph's views, `maps` (classes, rows, columns) are the
+    class maps of its first view, `doubt` is the score of `uncertainty.doubt`, and `none_of_these` whether it is too high.
+    """
+
+    classes: tuple[str, ...]
+    probabilities: Float[np.ndarray, " classes"]
+    maps: Float[np.ndarray, "classes rows columns"]
+    doubt: float
+    none_of_these: bool
+
+    @property
+    def prediction(self) -> int:
+        """The class with the highest probability."""
+        return int(self.probabilities.argmax())
+
+    @property
+    def label(self) -> str:
+        """Its name."""
+        return self.classes[self.prediction]
+
+    def top(self, count: int = 3) -> list[int]:
+        """The likeliest classes, the likeliest first."""
+        return np.argsort(-self.probabilities, kind="stable")[:count].tolist()
+
+
+def answer(network: ConvNet, calibration: Calibration, classes: tuple[str, ...], prepared: Prepared) -> Answer:
+    """What a network says to a prepared photograph."""
+    views = scaled(torch.from_numpy(np.ascontiguousarray(prepared.views)).unsqueeze(1))
+    with torch.inference_mode():
+        maps = network.maps(views)
+        logits = network.pool(maps)
+        probabilities = calibration.probabilities(logits).mean(0)
+        doubtful = doubt(logits).mean().item()
+    return Answer(classes, probabilities.numpy(), maps[0].numpy(), doubtful, doubtful > calibration.threshold)
+
+
+def check_takes_photos(run: Run) -> None:
+    """Raise ImageError unless a run's network takes what photographs are made into: one channel of 28×28 pixels."""
+    if run.image_shape != (1, 28, 28):
+        shape = "×".join(map(str, run.image_shape))
+        raise ImageError(f"{run.id} takes images of {shape}: photographs become 1×28×28; choose a run on fashion-mnist.")
+
+
+def calibration_path(run: Run, epoch: int) -> Path:
+    """Where the calibration of a run's network after an epoch is kept."""
+    return run.store.run_folder(run.id) / f"calibration-{epoch:03d}.json"
+
+
+def calibration_of(run: Run, data: Path) -> Calibration:
+    """The calibration of a run's last network: the one kept beside its weights, else measured now on its test images.
+
+    Raises:
+        CheckpointError: the run has no weights, or its calibration is damaged.
+        DatasetError: it has to be measured, and the dataset is missing.
+    """
+    saved = run.saved_epochs
+    if not saved:
+        raise CheckpointError(f"{run.id} has no weights yet: wait for its first epoch to end.")
+    path = calibration_path(run, saved[-1])
+    return read_calibration(path) if path.exists() else measure_calibration(run, data)
+
+
+def measure_calibration(run: Run, data: Path) -> Calibration:
+    """Measure the calibration of a run's last network on its dataset's test images."""
+    return calibrate(run.network(), test_split_only(run.recipe.dataset, data).test, run.saved_epochs[-1])
+
+
+@dataclass(frozen=True)
+class Classified:
+    """What became of one file: how it was prepared and what the network answers, or what is wrong with it."""
+
+    path: Path
+    prepared: Prepared | None = None
+    answer: Answer | None = None
+    error: ImageError | None = None
+
+    def to_json(self, run: str) -> dict[str, Any]:
+        """The command line's entry: `prediction` is the number of the class, `label` its name."""
+        if self.answer is None:
+            return {"image": str(self.path), "error": str(self.error)}
+        found = self.answer
+        return {
+            "image": str(self.path),
+            "run": run,
+            "prediction": found.prediction,
+            "label": found.label,
+            "probabilities": dict(zip(found.classes, found.probabilities.tolist(), strict=True)),
+            "none_of_these": found.none_of_these,
+        }
+
+    @property
+    def sentence(self) -> str:
+        """The same in one line for a person."""
+        if self.answer is None:
+            return f"{self.path}: {self.error}"
+        found = self.answer
+        top = ", ".join(f"{found.classes[label]} {found.probabilities[label]:.0%}" for label in found.top())
+        return f"{self.path}: {top}" + (" (perhaps none of these)" if found.none_of_these else "")
+
+
+def classify_files(paths: Iterable[Path], run: Run, data: Path) -> Iterator[Classified]:
+    """Each file's answer, or what is wrong with it; the others are still answered."""
+    check_takes_photos(run)
+    network, calibration, classes = run.network(), calibration_of(run, data), run.classes
+    for path in paths:
+        try:
+            prepared = prepare(read_photo(path))
+            yield Classified(path, prepared, answer(network, calibration, classes, prepared))
+        except ImageError as error:
+            yield Classified(path, error=error)

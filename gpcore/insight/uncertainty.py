@@ -1,0 +1,89 @@
+"""How far a network's answers can be believed: calibrated probabilities, and a warning for pictures of none of its classes."""
+
+import json
+import math
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+import torch
+from jaxtyping import Float, Int64
+from torch import Tensor
+from torch.nn import functional
+
+from gpcore.data.datasets import Split, scaled
+from gpcore.errors import CheckpointError
+from gpcore.nets.convnet import ConvNet
+
+Logits = Float[Tensor, "n classes"]
+Labels = Int64[Tensor, " n"]
+
+FALSE_ALARMS = 0.05
+"""Share of the dataset's own test images for which the warning may come up."""
+
+
+@dataclass(frozen=True)
+class Calibration:
+    """What was measured of a network on images that it was not trained on.
+
+    `temperature` divides the logits before the softmax. A picture is doubtful when its `doubt` exceeds `threshold`, which is
+    so for `FALSE_ALARMS` of `images` test images. `epoch` says whose weights these were.
+    """
+
+    epoch: int
+    images: int
+    temperature: float
+    threshold: float
+
+    def probabilities(self, logits: Logits) -> Float[Tensor, "n classes"]:
+        """`softmax(logits / temperature)` (Guo et al. 2017, "On calibration of modern neural networks")."""
+        return torch.softmax(logits / self.temperature, dim=1)
+
+
+def doubt(logits: Logits) -> Float[Tensor, " n"]:
+    """How little speaks for any class at all: the energy `-log(sum(exp(logits)))` (Liu et al. 2020)."""
+    return -torch.logsumexp(logits, dim=1)
+
+
+def calibrate(network: ConvNet, split: Split, epoch: int) -> Calibration:
+    """Measure a network's temperature and threshold on images that it was not trained on."""
+    logits = logits_of(network, split)
+    threshold = torch.quantile(doubt(logits), 1 - FALSE_ALARMS).item()
+    return Calibration(epoch, len(split), fit_temperature(logits, split.labels), threshold)
+
+
+def logits_of(network: ConvNet, split: Split) -> Logits:
+    """The pooled scores of all images of a split."""
+    with torch.inference_mode():
+        return torch.cat([network(scaled(images)) for images in split.images.split(250)])
+
+
+def fit_temperature(logits: Logits, labels: Labels) -> float:
+    """The temperature at which the labels are likeliest: the minimum of `mean cross entropy(logits / T)` over T.
+
+    The mean cross entropy is convex in 1/T; golden sections of log T between 1/100 and 100 find the minimum.
+    """
+
+    def loss(log_temperature: float) -> float:
+        return functional.cross_entropy(logits / math.exp(log_temperature), labels).item()
+
+    low, high, golden = math.log(0.01), math.log(100.0), (math.sqrt(5) - 1) / 2
+    while high - low > 1e-4:
+        left, right = high - golden * (high - low), low + golden * (high - low)
+        low, high = (low, right) if loss(left) < loss(right) else (left, high)
+    return math.exp((low + high) / 2)
+
+
+def write_calibration(path: Path, calibration: Calibration) -> None:
+    """Write a calibration as JSON."""
+    try:
+        path.write_text(json.dumps(asdict(calibration), indent=1) + "\n", encoding="utf-8")
+    except OSError as error:
+        raise CheckpointError(f"Could not write {path}: {error.strerror}.") from error
+
+
+def read_calibration(path: Path) -> Calibration:
+    """A calibration that `write_calibration` wrote; raises CheckpointError if it is damaged."""
+    try:
+        return Calibration(**json.loads(path.read_text(encoding="utf-8")))
+    except (OSError, ValueError, TypeError) as error:
+        raise CheckpointError(f"{path} is damaged ({error}): delete it, and `calibrate` makes it anew.") from error
