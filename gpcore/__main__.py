@@ -261,7 +261,7 @@ def export(
         if onnx:
             write_onnx(opened.network(epoch), opened.image_shape, onnx)
     except OSError as error:
-        raise GpcoreError(f"Could not write {error.filename}: {error.strerror}.") from error
+        raise GpcoreError(f"Could not write {error.filename or onnx or csv_}: {error.strerror or error}.") from error
 
 
 def _log(run: str, event: Any) -> None:
@@ -300,7 +300,10 @@ def _recipe(
         raise RecipeError(f"There is no recipe {name!r}: choose one of {', '.join(RECIPES)}.")
     options = {"pool": pool, "dataset": dataset, "epochs": epochs, "seed": seed, "train_images": images}
     changes = {field: value for field, value in options.items() if value is not None}
-    return RECIPES[name].but(**changes, **dict(map(_field, fields or [])))
+    others = dict(map(_field, fields or []))
+    if twice := changes.keys() & others.keys():
+        raise RecipeError(f"{min(twice)} is given twice, by an option of its own and by --set: give it once.")
+    return RECIPES[name].but(**changes, **others)
 
 
 def _field(text: str) -> tuple[str, Any]:
@@ -372,6 +375,7 @@ def _figures(epoch: Any) -> dict[str, Any]:
 
 
 def _write_csv(path: Path, rows: list[dict[str, Any]]) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
     with open(path, "w", newline="", encoding="utf-8") as file:
         writer = csv.DictWriter(file, list(rows[0]) if rows else [])
         writer.writeheader()
