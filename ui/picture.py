@@ -1,0 +1,133 @@
+"""The pictures that a visitor brought to *Classify*: kept over reruns and pages, and answered once."""
+
+import base64
+import io
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Protocol
+
+import numpy as np
+import PIL.Image
+import streamlit as st
+
+from gpcore.data.decode import Photo, decode, shown_name
+from gpcore.data.photos import AUTOMATIC, Correction, Prepared, prepare
+from gpcore.errors import ImageError
+from gpcore.insight.answers import Answer, answer, calibration_of
+from gpcore.insight.uncertainty import Calibration
+from gpcore.runs.run import Run
+from ui import cached
+
+MOST_PICTURES = 200
+"""Pictures that one visitor may have here at a time, so that many visitors fit into memory."""
+
+
+class File(Protocol):
+    """What Streamlit's widgets hand over, and what stands in for it: a name and bytes."""
+
+    name: str
+
+    def getvalue(self) -> bytes: ...
+
+
+@dataclass
+class Picture:
+    """One picture that a visitor brought, or what is wrong with it."""
+
+    name: str
+    photo: Photo | None = None
+    error: str | None = None
+    correction: Correction = AUTOMATIC
+    prepared: Prepared | None = None
+    answers: dict[tuple[str, int], Answer] = field(default_factory=dict)
+
+    @classmethod
+    def of(cls, file: File) -> "Picture":
+        """A file, decoded and prepared."""
+        try:
+            photo = decode(file.getvalue(), file.name)
+            return cls(photo.name, photo, prepared=prepare(photo))
+        except ImageError as error:
+            return cls(shown_name(file.name), error=str(error))
+
+    def correct(self, correction: Correction) -> None:
+        """Prepare it anew, as its owner says."""
+        if self.photo and correction != self.correction:
+            self.correction, self.prepared = correction, prepare(self.photo, correction)
+            self.answers.clear()
+
+
+def brought() -> list[Picture]:
+    """The pictures of this visitor, in the order in which they came."""
+    return st.session_state.setdefault("pictures", [])
+
+
+def bring(files: Sequence[File]) -> None:
+    """Add files to the visitor's pictures, with progress."""
+    pictures = brought()
+    room = MOST_PICTURES - len(pictures)
+    bar = st.progress(0.0, "Preparing …")
+    for number, file in enumerate(files[:room], start=1):
+        pictures.append(Picture.of(file))
+        bar.progress(number / len(files), f"Prepared {number} of {len(files)}")
+    bar.empty()
+    if len(files) > room:
+        st.session_state.too_many = f"{MOST_PICTURES} pictures are the most at a time: {len(files) - room} were left out."
+    st.session_state.chosen_picture = len(pictures) - min(len(files), max(room, 0))
+
+
+def answered(picture: Picture, run: Run) -> Answer:
+    """A run's answer to a picture that could be read."""
+    epoch = run.record.epochs_done
+    key = str(run.store.run_folder(run.id)), epoch
+    if key not in picture.answers:
+        assert picture.prepared is not None
+        picture.answers[key] = answer(cached.network(run).network, calibration(run), run.classes, picture.prepared)
+    return picture.answers[key]
+
+
+def calibration(run: Run) -> Calibration:
+    """A run's calibration, measured once where none is kept beside its weights."""
+    return _calibration(run, str(run.store.run_folder(run.id).absolute()), run.record.epochs_done)
+
+
+@st.cache_resource(max_entries=64, show_spinner="Measuring how sure this network may be …")
+def _calibration(_run: Run, folder: str, epoch: int) -> Calibration:
+    return calibration_of(_run, cached.data_folder())
+
+
+def thumbnail(picture: Picture, side: int = 96) -> str | None:
+    """A small version as a data URL."""
+    if picture.photo is None:
+        return None
+    image = PIL.Image.fromarray(picture.photo.pixels)
+    image.thumbnail((side, side))
+    file = io.BytesIO()
+    image.save(file, "JPEG", quality=80)
+    return "data:image/jpeg;base64," + base64.b64encode(file.getvalue()).decode()
+
+
+def sent_on(picture: Picture) -> dict[str, Any]:
+    """The picture as *Inside* takes it."""
+    assert picture.prepared is not None
+    return {"name": picture.name, "pixels": np.array(picture.prepared.image)}
+
+
+@dataclass(frozen=True)
+class Example:
+    """A picture that ships with the project, as if it had been uploaded."""
+
+    path: Path
+
+    @property
+    def name(self) -> str:
+        return self.path.name
+
+    def getvalue(self) -> bytes:
+        return self.path.read_bytes()
+
+
+def examples() -> list[Example]:
+    """The pictures that ship with the project."""
+    return [Example(path) for path in sorted(Path("examples").glob("*.jpg"))]
