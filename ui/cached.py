@@ -76,6 +76,16 @@ def _network(_run: Run, epoch: int, path: str, written: int) -> SharedNetwork:
     return SharedNetwork(_run.network(epoch), threading.Lock())
 
 
+def parameters(run: Run) -> int:
+    """How many parameters a run's network has."""
+    return _parameters(run, str(run.store.run_folder(run.id).absolute()))
+
+
+@st.cache_data(max_entries=10_000, show_spinner=False)
+def _parameters(_run: Run, folder: str) -> int:
+    return _run.parameters
+
+
 def dataset(name: str) -> Dataset:
     """The test images of a dataset; its training images stay on the disk.
 

@@ -2,6 +2,7 @@
 
 import contextlib
 import hashlib
+import math
 import os
 import uuid
 from collections.abc import Iterator
@@ -86,7 +87,7 @@ def _checksum(tensors: dict[str, Tensor]) -> str:
     digest = hashlib.sha256()
     for name in sorted(tensors):
         digest.update(name.encode())
-        digest.update(tensors[name].reshape(-1).view(torch.uint8).numpy())
+        digest.update(tensors[name].reshape(-1).view(torch.uint8).numpy().data)
     return digest.hexdigest()
 
 
@@ -95,6 +96,15 @@ def read_metadata(path: Path) -> dict[str, str]:
     try:
         with safetensors.safe_open(path, framework="pt") as file:
             return file.metadata() or {}
+    except (safetensors.SafetensorError, OSError) as error:
+        raise CheckpointError(f"{path} is missing, damaged or no safetensors file ({error}).") from error
+
+
+def count_values(path: Path) -> int:
+    """How many numbers a safetensors file holds, read off its header; raises CheckpointError as `read_tensors` does."""
+    try:
+        with safetensors.safe_open(path, framework="pt") as file:
+            return sum(math.prod(file.get_slice(name).get_shape()) for name in file.keys())  # noqa: SIM118  # no mapping
     except (safetensors.SafetensorError, OSError) as error:
         raise CheckpointError(f"{path} is missing, damaged or no safetensors file ({error}).") from error
 

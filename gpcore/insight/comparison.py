@@ -1,0 +1,109 @@
+"""Two runs against each other: how much better one is, whether that is more than chance, and what else tells them apart."""
+
+import math
+from dataclasses import dataclass, fields
+
+from scipy.stats import binomtest
+
+from gpcore.insight.disagreement import Disagreement
+from gpcore.recipe import Pool, Recipe
+
+SIGNIFICANT = 0.05
+"""Below this p-value a difference is called more than chance."""
+
+
+@dataclass(frozen=True)
+class Milestone:
+    """What the article reports about one of its curves: validation accuracy `accuracy` at `epoch`, in its own words."""
+
+    epoch: int
+    accuracy: float
+    words: str
+
+
+ARTICLE_MILESTONES: dict[Pool, list[Milestone]] = {
+    "gap": [
+        Milestone(1, 0.66, "starts near 66 %"),
+        Milestone(28, 0.80, "just under 80 % by epoch 28"),
+        Milestone(31, 0.85, "jumps to almost 85 % by epoch 31"),
+        Milestone(60, 0.87, "ends near 87 %"),
+    ],
+    "gmp": [
+        Milestone(1, 0.70, "starts just under 70 %"),
+        Milestone(60, 0.85, "ends just under 85 %"),
+    ],
+}
+"""Read off the article's text, so to about a point; shown beside what the same recipe gives here."""
+
+
+@dataclass(frozen=True)
+class PairedCount:
+    """Two networks on the same images: how many each has right, and how many only one of them has."""
+
+    images: int
+    first_right: int
+    second_right: int
+    only_first: int
+    only_second: int
+
+    @classmethod
+    def of(cls, answers: Disagreement) -> "PairedCount":
+        """Counted from both networks' answers."""
+        first, second = (int((part.labels == answers.actual).sum()) for part in (answers.first, answers.second))
+        return cls(len(answers.actual), first, second, answers.count("first"), answers.count("second"))
+
+    @property
+    def difference(self) -> float:
+        """Accuracy of the first less that of the second, a fraction."""
+        return (self.first_right - self.second_right) / self.images
+
+    @property
+    def p_value(self) -> float:
+        """McNemar's exact test (1947): how often a fair coin, tossed for every image that only one network has right, would
+        favour one of them at least so clearly; two-sided."""
+        tosses = self.only_first + self.only_second
+        return float(binomtest(self.only_first, tosses).pvalue) if tosses else 1.0
+
+    @property
+    def clear(self) -> bool:
+        """Whether the difference is more than chance in the images explains."""
+        return self.p_value < SIGNIFICANT
+
+
+def accuracy_interval(accuracy: float, images: int) -> tuple[float, float]:
+    """The 95 % interval of an accuracy measured on so many images (Wilson 1927): chance in the images, not in the seed."""
+    interval = binomtest(round(accuracy * images), images).proportion_ci(0.95, method="wilson")
+    return float(interval.low), float(interval.high)
+
+
+def verdict(first: str, second: str, count: PairedCount) -> str:
+    """One sentence about two runs, named `first` and `second`.
+
+    The rule: who has more of the same images right is ahead; if McNemar's p is below 0.05 the images alone don't explain
+    it. Two single runs never decide between two poolings, and the sentence says so.
+    """
+    points = abs(count.difference) * 100
+    if count.difference == 0:
+        return f"**{first}** and **{second}** have equally many of the {count.images:,} test images right."
+    ahead, behind = (first, second) if count.difference > 0 else (second, first)
+    lead = f"**{ahead}** is **{points:.1f} points** ahead of **{behind}** on the {count.images:,} test images"
+    if not count.clear:
+        return f"{lead}, too little to tell from chance ({_p(count.p_value)}): no difference found between these two runs."
+    return f"{lead}, more than chance in the images explains ({_p(count.p_value)}); another seed may still turn it around."
+
+
+def _p(value: float) -> str:
+    return f"McNemar p = {value:.3f}" if value >= 0.001 else "McNemar p < 0.001"
+
+
+def other_differences(first: Recipe, second: Recipe) -> list[str]:
+    """What two recipes differ in beside the pooling: then it is not the pooling alone that is compared."""
+    names = [spec.name for spec in fields(Recipe) if spec.name not in ("pool", "name")]
+    return [name.replace("_", " ") for name in names if getattr(first, name) != getattr(second, name)]
+
+
+def answer_shares(confusion: list[list[int]]) -> list[float]:
+    """How often each class is answered, as a multiple of how often it should be; 0 is a class that has starved."""
+    answered = [sum(column) for column in zip(*confusion, strict=True)]
+    actual = [sum(row) for row in confusion]
+    return [given / true if true else math.nan for given, true in zip(answered, actual, strict=True)]
