@@ -52,6 +52,11 @@ class Run:
         channels, height, width = json.loads(self._described("image_shape"))
         return channels, height, width
 
+    @property
+    def parameters(self) -> int:
+        """How many parameters its network has."""
+        return checkpoint.count_values(self._weights(None))
+
     def network(self, epoch: int | None = None) -> ConvNet:
         """The network after an epoch, the last one by default, in evaluation mode on the CPU.
 
