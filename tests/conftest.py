@@ -13,6 +13,7 @@ from pathlib import Path
 
 import pytest
 import torch
+from playwright.sync_api import sync_playwright
 
 from gpcore.__main__ import main
 from gpcore.data.datasets import Dataset, load_dataset
@@ -127,7 +128,7 @@ def _served(settings: dict[str, str], log: Path) -> Iterator[str]:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
     command = [sys.executable, "-m", "streamlit", "run", "app.py"]
-    command += ["--server.address", "127.0.0.1", "--server.port", str(port)]
+    command += ["--server.headless", "true", "--server.address", "127.0.0.1", "--server.port", str(port)]
     environment = os.environ | settings | {"NO_COLOR": "1"}
     with open(log, "wb") as output:
         process = subprocess.Popen(command, cwd=ROOT, env=environment, stdout=output, stderr=subprocess.STDOUT)
@@ -150,20 +151,30 @@ def _wait_for(address: str, process: subprocess.Popen, log: Path) -> None:
 
 
 def find_chromium() -> str | None:
-    """The browser named by CHROMIUM, or the first one that this machine has."""
+    """The browser named by CHROMIUM, else the first one that this machine has, else the one that Playwright installed."""
     names = (os.environ.get("CHROMIUM"), "chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
-    return next((path for name in names if name and (path := shutil.which(name))), None)
+    found = next((path for name in names if name and (path := shutil.which(name))), None)
+    if found:
+        return found
+    with sync_playwright() as playwright:
+        path = playwright.chromium.executable_path
+    return path if Path(path).exists() else None
+
+
+def pytest_sessionstart(session: pytest.Session) -> None:
+    """Say at once, not after minutes, that the whole suite can't run here."""
+    everything = session.config.args_source is pytest.Config.ArgsSource.TESTPATHS and not session.config.option.markexpr
+    if everything and not hasattr(session.config, "workerinput") and not find_chromium():
+        pytest.exit(NO_CHROMIUM, returncode=4)
 
 
 @pytest.fixture(scope="session")
 def browser():
-    """One Chromium for all tests that need one: the machine's own, else the one that Playwright installed."""
-    from playwright.sync_api import sync_playwright
-
+    """One Chromium for all tests that need one."""
+    path = find_chromium()
+    if not path:
+        pytest.fail(NO_CHROMIUM, pytrace=False)
     with sync_playwright() as playwright:
-        path = find_chromium() or playwright.chromium.executable_path
-        if not Path(path).exists():
-            pytest.fail(NO_CHROMIUM, pytrace=False)
         opened = playwright.chromium.launch(executable_path=path, args=CHROMIUM_FLAGS)
         yield opened
         opened.close()

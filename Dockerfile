@@ -1,0 +1,24 @@
+# docker build -t poolscope . && docker run -p 8501:8501 -v poolscope-runs:/app/runs poolscope
+FROM python:3.12-slim
+
+# Where PyTorch comes from: by default the builds without CUDA, a fifth of the size. For an NVIDIA card:
+# `docker build --build-arg TORCH_INDEX=https://pypi.org/simple .` and `docker run --gpus all`.
+ARG TORCH_INDEX=https://download.pytorch.org/whl/cpu
+
+WORKDIR /app
+COPY requirements.txt .
+# Of one version pip prefers the build of that index: 2.9.0+cpu counts as newer than 2.9.0.
+RUN pip install --no-cache-dir --extra-index-url "$TORCH_INDEX" -r requirements.txt
+
+RUN useradd --create-home --uid 1000 poolscope && mkdir runs && chown 1000:1000 . runs
+COPY --chown=1000:1000 . .
+USER 1000
+
+# The dataset is unpacked once, here, instead of in every container.
+RUN python -c "from pathlib import Path; from gpcore.data.datasets import load_dataset; load_dataset('fashion-mnist', Path('data'))"
+
+VOLUME /app/runs
+EXPOSE 8501
+HEALTHCHECK --interval=30s --timeout=5s --start-period=60s \
+    CMD ["python", "-c", "import urllib.request; urllib.request.urlopen('http://localhost:8501/_stcore/health', timeout=4)"]
+CMD ["streamlit", "run", "app.py", "--server.address=0.0.0.0", "--server.port=8501", "--server.headless=true"]

@@ -1,0 +1,63 @@
+# make app          the dashboard, in a browser                     make test     the tests
+# make checkpoints  train the shipped runs again (about an hour)    make check    format, lint, types, and the tests
+#                                                                   make bench    the measured claims
+# Needs Python 3.11 or newer, nothing else: the first call makes .venv and installs what is required.
+
+PYTHON ?= python3
+PORT ?= 8501
+JOBS ?= 2
+ONLY ?=
+
+BIN := .venv/bin
+
+.PHONY: app test check lint bench checkpoints clean
+
+app: .venv/installed
+	$(BIN)/python -m streamlit run app.py --server.port $(PORT)
+
+test: .venv/installed-dev
+	@$(BIN)/python -m pytest -n $(JOBS) --dist loadfile -m "$(ONLY)"
+
+check: lint test
+
+lint: .venv/installed-dev
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/mypy
+
+bench: .venv/installed-dev
+	@for file in benchmarks/*.py; do echo "== $$file"; $(BIN)/python $$file || exit 1; done
+
+# Into a new folder, so that the shipped runs stay whole until their successors are.
+FRESH := checkpoints.new
+QUEUE := $(BIN)/python -m gpcore queue --store $(FRESH)
+
+checkpoints: .venv/installed
+	rm -rf $(FRESH)
+	$(QUEUE) --recipe article --pool gap
+	$(QUEUE) --recipe article --pool gmp
+	$(QUEUE) --recipe modern --pool gap
+	$(QUEUE) --recipe modern --pool gmp
+	$(BIN)/python -m gpcore worker --once --parallel 2 --device cpu --store $(FRESH)
+	$(BIN)/python -c "from gpcore.runs.store import Store; Store('$(FRESH)').seal()"
+	rm -rf checkpoints
+	mv $(FRESH) checkpoints
+	$(BIN)/python -m gpcore runs --store checkpoints
+
+clean:
+	rm -rf .venv .mypy_cache .pytest_cache .ruff_cache $(FRESH)
+
+.venv/bin/python:
+	@$(PYTHON) -c "import sys; sys.exit(sys.version_info < (3, 11))" || \
+	  { echo "Poolscope needs Python 3.11 or newer, and $(PYTHON) is $$($(PYTHON) --version 2>&1)." \
+	         "Name another one: make app PYTHON=python3.12"; exit 1; }
+	$(PYTHON) -m venv .venv
+
+# The stamps make every later call instant.
+.venv/installed: requirements.txt | .venv/bin/python
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -r requirements.txt
+	@touch $@
+
+.venv/installed-dev: requirements-dev.txt .venv/installed
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -r requirements-dev.txt
+	@touch $@
