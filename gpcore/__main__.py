@@ -6,7 +6,7 @@ import math
 import os
 import signal
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import asdict
 from pathlib import Path
 from typing import Annotated, Any
@@ -70,20 +70,14 @@ def train(
     from gpcore.runs import worker
     from gpcore.runs.store import Store
 
-    chosen = _recipe(recipe, pool, dataset, epochs, seed, train_images, set_)
     if resume is None:
         runs = Store(store)
-        run = runs.add(chosen)
+        claim = runs.start(_recipe(recipe, pool, dataset, epochs, seed, train_images, set_))
     else:
-        if chosen != RECIPES[recipe].but(epochs=chosen.epochs):
+        if any(option is not None for option in (pool, dataset, seed, train_images, set_)) or recipe != "article":
             raise RecipeError("--resume goes on with the run's own recipe: of its options only --epochs can be given too.")
-        runs, run = _own_run(resume, store)
-        if epochs not in (None, runs.run(run).recipe.epochs):
-            runs.extend(run, epochs)
-        runs.resume(run)
-    claim = runs.claim(run)
-    if claim is None:
-        raise StoreError(f"{run} is {runs.run(run).status}: resume one that was stopped or failed, or extend it with --epochs.")
+        runs, claim = _resumed(resume, epochs, store)
+    run = claim.run
     _shown(worker.train(runs, claim, data, device), runs.run(run).recipe.epochs, run)
     record = runs.run(run)
     last = record.last
@@ -123,6 +117,7 @@ def worker(
     parallel: ParallelOption = None,
     linger: Annotated[float, typer.Option(hidden=True)] = math.inf,
     slot: Annotated[int | None, typer.Option(hidden=True)] = None,
+    parent: Annotated[int | None, typer.Option(hidden=True)] = None,
     device: DeviceOption = "auto",
     store: StoreOption = RUNS,
     data: DataOption = DATA,
@@ -134,14 +129,19 @@ def worker(
 
     opened = Store(store)
     if slot is None:
-        count = parallel or opened.parallel() or launcher.default_parallel()
-        raise typer.Exit(launcher.run_several(count, store, data, device, once))
-    with launcher.holding_slot(store, slot) as free:
-        if free:
-            os.nice(BACKGROUND)
-            for told in _interruptible(work(opened, data, device, 0 if once else linger)):
-                if told:
-                    _log(*told)
+        raise typer.Exit(launcher.run_several(parallel or launcher.parallel(opened), store, data, device, once))
+
+    def is_over(idle: float) -> bool:
+        return slot >= (parallel or launcher.parallel(opened)) or idle >= linger or (once and opened.idle())
+
+    os.nice(BACKGROUND)
+    with launcher.holding_slot(store, slot, keep_trying=lambda: once and not opened.idle()) as free:
+        if not free and not once:
+            _log("This worker", StoreError("another one does its work already."))
+        events = work(opened, data, device, is_over) if free else iter(())
+        for told in _interruptible(events, lambda: parent is not None and os.getppid() != parent):
+            if told:
+                _log(*told)
 
 
 @app.command()
@@ -278,13 +278,21 @@ def _log(run: str, event: Any) -> None:
         print(f"{run}: {event}", file=sys.stderr, flush=True)
 
 
-def _own_run(run: str, store: Path) -> tuple[Any, str]:
-    """The store and the id of a run that is to be changed."""
+def _resumed(run: str, epochs: int | None, store: Path) -> tuple[Any, Any]:
+    """The store of a run that is to go on, perhaps for more epochs, and the claim on it."""
     from gpcore.runs.run import open_run
     from gpcore.runs.store import Store
 
     opened = open_run(run, store)
-    return Store(opened.store.folder), opened.id
+    runs = Store(opened.store.folder)
+    if epochs not in (None, opened.recipe.epochs):
+        runs.extend(opened.id, epochs)
+    claim = runs.claim(opened.id)
+    if claim is None:
+        if runs.run(opened.id).status == "finished":
+            raise StoreError(f"{opened.id} has finished its {opened.recipe.epochs} epochs: add more with --epochs.")
+        raise StoreError(f"{opened.id} is being trained by another worker: wait for it, or stop it first.")
+    return runs, claim
 
 
 def _recipe(
@@ -338,8 +346,11 @@ def _shown(events: Iterator[Any], epochs: int, run: str) -> None:
                         _log(run, event)
 
 
-def _interruptible(events: Iterator[Any]) -> Iterator[Any]:
-    """The events until Ctrl-C or a polite kill; between two of them, so that what is kept is whole. A second one is rude."""
+def _interruptible(events: Iterator[Any], is_over: Callable[[], bool] = lambda: False) -> Iterator[Any]:
+    """The events until Ctrl-C, a polite kill, or until it is over; between two of them, so that what is kept is whole.
+
+    A second Ctrl-C or kill is rude.
+    """
     interrupted = False
 
     def remember(number: int, frame: Any) -> None:
@@ -351,7 +362,7 @@ def _interruptible(events: Iterator[Any]) -> Iterator[Any]:
     try:
         for event in events:
             yield event
-            if interrupted:
+            if interrupted or is_over():
                 events.close()  # type: ignore[attr-defined]  # generators have it
                 return
     finally:

@@ -6,13 +6,15 @@ worker ends: a lock that can be taken means that no worker lives there.
 
 import contextlib
 import os
+import signal
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 from filelock import FileLock, Timeout
 
+import gpcore
 from gpcore.runs.store import Store
 from gpcore.training.fit import find_device
 
@@ -25,56 +27,89 @@ LOCK_WAIT_SECONDS = 1.0
 
 def default_parallel() -> int:
     """How many runs train at once: on a CPU one single-threaded run a core, on an accelerator one."""
-    return (os.cpu_count() or 1) if find_device().type == "cpu" else 1
+    return _cores() if find_device().type == "cpu" else 1
+
+
+def _cores() -> int:
+    """The cores that this process may use, which in a container can be fewer than there are."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+def parallel(store: Store) -> int:
+    """How many runs train at once in this store: what somebody set, or else the default."""
+    return store.parallel() or default_parallel()
 
 
 @contextlib.contextmanager
-def holding_slot(store: Path, slot: int) -> Iterator[bool]:
-    """Hold a worker's slot, if it is free; whether it was is yielded."""
+def holding_slot(store: Path, slot: int, keep_trying: Callable[[], bool] = lambda: False) -> Iterator[bool]:
+    """Hold a worker's slot once it is free, or give up; whether it is held is yielded."""
+    lock = _lock(store, slot)
     try:
-        with _lock(store, slot).acquire(timeout=LOCK_WAIT_SECONDS):
-            yield True
-    except Timeout:
-        yield False
+        while not _got(lock) and keep_trying():
+            pass
+        yield lock.is_locked
+    finally:
+        lock.release()
 
 
-def busy_slots(store: Path, slots: int) -> list[int]:
-    """The slots, of so many, in which a worker lives."""
-    return [slot for slot in range(slots) if not _is_free(store, slot)]
+def _got(lock: FileLock) -> bool:
+    with contextlib.suppress(Timeout):
+        lock.acquire(timeout=LOCK_WAIT_SECONDS)
+    return lock.is_locked
 
 
 def start_missing(store: Store, data: Path, started: dict[int, subprocess.Popen]) -> None:
     """Start a worker for every waiting run that a free slot is left for.
 
     `started` is where the caller keeps the workers it has started: one that has not yet come so far as to hold its lock
-    is not started twice. They outlive the caller: they belong to no terminal and no page.
+    is not started twice, and one that broke down is not started again while it is in there. They outlive the caller: they
+    belong to no terminal and no page.
     """
-    slots = store.parallel() or default_parallel()
-    for slot in [slot for slot, process in started.items() if process.poll() is not None]:
+    for slot in [slot for slot, process in started.items() if (process.poll() or 0) < 0 or process.returncode == 0]:
         del started[slot]
+    waiting = store.waiting()
+    if not waiting:
+        return
+    slots = parallel(store)
     free = [slot for slot in range(slots) if slot not in started and _is_free(store.folder, slot)]
-    starting = [slot for slot in started if _is_free(store.folder, slot)]
-    for slot in free[: max(0, store.waiting() - len(starting))]:
+    starting = [slot for slot, process in started.items() if process.poll() is None and _is_free(store.folder, slot)]
+    for slot in free[: max(0, waiting - len(starting))]:
         started[slot] = _start(store.folder, data, slot)
+
+
+def broken_down(store: Store, started: dict[int, subprocess.Popen]) -> str | None:
+    """A sentence about workers that ended with an error of their own, if there are any."""
+    if not any((process.poll() or 0) > 0 for process in started.values()):
+        return None
+    lines = (store.folder / "worker.log").read_text(errors="replace").strip().splitlines()
+    return f"A worker broke down ({lines[-1] if lines else 'without a word'}): {store.folder / 'worker.log'} says more."
 
 
 def run_several(count: int, store: Path, data: Path, device: str, once: bool) -> int:
     """So many workers that say here what they do, until they end or this process is ended; their worst exit code."""
-    command = [*_command(store, data, device), *(["--once"] if once else [])]
-    workers = [subprocess.Popen([*command, "--slot", str(slot)]) for slot in range(count)]
+    options = [*(["--once"] if once else []), "--parallel", str(count), "--parent", str(os.getpid())]
+    workers = [subprocess.Popen([*_command(store, data, device), *options, "--slot", str(slot)]) for slot in range(count)]
+    before = signal.signal(signal.SIGTERM, signal.default_int_handler)
     try:
         return max(worker.wait() for worker in workers)
+    except KeyboardInterrupt:
+        return 0
     finally:
         for worker in workers:
             worker.terminate()
         for worker in workers:
             worker.wait()
+        signal.signal(signal.SIGTERM, before)
 
 
 def _start(store: Path, data: Path, slot: int) -> subprocess.Popen:
     command = [*_command(store, data, "auto"), "--slot", str(slot), "--linger", str(LINGER_SECONDS)]
+    project = str(Path(gpcore.__file__).parent.parent)
+    environment = os.environ | {"PYTHONPATH": os.pathsep.join([project, os.environ.get("PYTHONPATH", "")])}
     with open(store / "worker.log", "ab") as log:
-        return subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=log, stderr=log, start_new_session=True)
+        return subprocess.Popen(
+            command, stdin=subprocess.DEVNULL, stdout=log, stderr=log, env=environment, start_new_session=True
+        )
 
 
 def _command(store: Path, data: Path, device: str) -> list[str]:

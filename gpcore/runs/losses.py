@@ -36,6 +36,12 @@ def read_losses(connection: sqlite3.Connection, run: str, phase: Phase) -> Itera
         yield from enumerate(np.frombuffer(losses, np.float32).tolist(), start=chunk * CHUNK)
 
 
+def count_losses(connection: sqlite3.Connection, run: str, phase: Phase) -> int:
+    """How many steps have their loss."""
+    last = connection.execute(f"SELECT chunk, count {ROWS} DESC LIMIT 1", (run, phase)).fetchone()
+    return last["chunk"] * CHUNK + last["count"] if last else 0
+
+
 def read_curve(connection: sqlite3.Connection, run: str, phase: Phase, at_most: int) -> LossCurve:
     """The losses as at most so many points, each the mean, minimum and maximum of neighbouring steps."""
     rows = connection.execute(f"SELECT count(*) {ROWS}", (run, phase)).fetchone()[0]

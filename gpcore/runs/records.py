@@ -1,5 +1,6 @@
 """What a store knows of a run, as plain frozen values."""
 
+import functools
 import json
 import sqlite3
 from collections.abc import Mapping
@@ -11,6 +12,16 @@ from gpcore.training.fit import EpochDone
 
 Status = Literal["queued", "running", "finished", "stopped", "failed"]
 Phase = Literal["training", "validation"]
+
+RUNS = """
+    SELECT runs.*, last.epoch AS epochs_done, last.epoch, last.training_loss,
+        last.training_accuracy, last.training_logit_accuracy, last.validation_loss, last.validation_accuracy,
+        last.validation_logit_accuracy, last.learning_rate, last.seconds AS last_seconds, last.confusion,
+        (SELECT sum(seconds) FROM epochs WHERE run = runs.id) AS seconds,
+        (SELECT max(validation_accuracy) FROM epochs WHERE run = runs.id) AS best_accuracy
+    FROM runs
+    LEFT JOIN epochs AS last ON last.run = runs.id AND last.epoch = (SELECT max(epoch) FROM epochs WHERE run = runs.id)"""
+"""All that a `RunRecord` holds."""
 
 
 @dataclass(frozen=True)
@@ -61,8 +72,7 @@ class RunRecord:
     """One run as the store knows it.
 
     `epochs_done` counts whole epochs and `seconds` is their time; `created` and `finished` are Unix times; `pair` is shared
-    by runs that were queued to be compared; `progress` is what the worker last said: the step, the images per second, what
-    it is doing.
+    by runs that were queued to be compared; `progress` is what the worker last said (`gpcore.runs.worker.progress_of`).
     """
 
     id: str
@@ -89,7 +99,7 @@ class RunRecord:
         values = dict(row)
         last = None if values["epoch"] is None else Epoch.from_row(values | {"seconds": values["last_seconds"]})
         made: dict[str, Any] = {
-            "recipe": Recipe.from_json(json.loads(values["recipe"])),
+            "recipe": _recipe(values["recipe"]),
             "stop_requested": bool(values["stop_requested"]),
             "progress": json.loads(values["progress"] or "{}"),
             "epochs_done": values["epochs_done"] or 0,
@@ -100,12 +110,10 @@ class RunRecord:
         return cls(**plain | made)
 
 
-@dataclass(frozen=True)
-class Claim:
-    """The right to train a run, as long as no one else took it."""
-
-    run: str
-    token: str
+@functools.lru_cache(maxsize=4096)
+def _recipe(text: str) -> Recipe:
+    """A page reads a thousand runs at once, and checking a recipe takes longer than reading it."""
+    return Recipe.from_json(json.loads(text))
 
 
 @dataclass(frozen=True)

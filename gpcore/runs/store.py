@@ -18,25 +18,13 @@ from typing import Any
 
 from gpcore.errors import ClaimLostError, StoreError
 from gpcore.nets import checkpoint
-from gpcore.recipe import FOLDER_PREFIX, Recipe
+from gpcore.recipe import FOLDER_PREFIX, Pool, Recipe
+from gpcore.runs.claims import Claim, orphans, requeue_orphans, take_run
 from gpcore.runs.database import Database
-from gpcore.runs.losses import read_curve, read_losses, write_losses
-from gpcore.runs.records import Claim, Epoch, LossCurve, Phase, RunRecord, Status
+from gpcore.runs.losses import count_losses, read_curve, read_losses, write_losses
+from gpcore.runs.records import RUNS, Epoch, LossCurve, Phase, RunRecord, Status
 
-STALE_SECONDS = 15.0
-"""A run whose worker gave no sign of life for so long may be taken over."""
-
-RUNS = """
-    SELECT runs.*, totals.epochs_done, totals.seconds, totals.best_accuracy, last.epoch, last.training_loss,
-        last.training_accuracy, last.training_logit_accuracy, last.validation_loss, last.validation_accuracy,
-        last.validation_logit_accuracy, last.learning_rate, last.seconds AS last_seconds, last.confusion
-    FROM runs
-    LEFT JOIN (SELECT run, max(epoch) AS epochs_done, sum(seconds) AS seconds, max(validation_accuracy) AS best_accuracy
-        FROM epochs GROUP BY run) AS totals ON totals.run = runs.id
-    LEFT JOIN epochs AS last ON last.run = runs.id AND last.epoch = totals.epochs_done"""
-
-WAITING = "(status = 'queued' OR (status = 'running' AND coalesce(heartbeat, 0) < :stale))"
-"""Runs that a worker may take: those in the queue, and those whose worker died."""
+ACTIVE = "runs.status IN ('queued', 'running')"
 
 
 class Store:
@@ -58,6 +46,7 @@ class Store:
         except OSError as error:
             raise StoreError(f"Could not make the store {self.folder} ({error.strerror}): choose another folder.") from error
         self._database.create()
+        self._database.stay_open()
 
     # -- looking ---------------------------------------------------------------------------------------------------------
 
@@ -65,6 +54,12 @@ class Store:
         """All runs, the oldest first."""
         with self._database.reading() as connection:
             return [RunRecord.from_row(row) for row in connection.execute(f"{RUNS} ORDER BY runs.created, runs.id")]
+
+    def active(self) -> list[RunRecord]:
+        """The runs that are trained or wait for it, in the order in which they are, or will be, trained."""
+        query = f"{RUNS} WHERE {ACTIVE} ORDER BY runs.status = 'queued', runs.position, runs.id"
+        with self._database.reading() as connection:
+            return [RunRecord.from_row(row) for row in connection.execute(query)]
 
     def run(self, run: str) -> RunRecord:
         """One run; StoreError if the store has none of that id."""
@@ -101,32 +96,53 @@ class Store:
         with self._database.reading() as connection:
             yield from read_losses(connection, run, phase)
 
-    def waiting(self) -> int:
-        """How many runs a worker could take at once."""
+    def steps_done(self, run: str) -> int:
+        """How many training steps have their loss in the store."""
         with self._database.reading() as connection:
-            stale = {"stale": time.time() - STALE_SECONDS}
-            return connection.execute(f"SELECT count(*) FROM runs WHERE {WAITING}", stale).fetchone()[0]
+            return count_losses(connection, run, "training")
+
+    def waiting(self) -> int:
+        """How many runs wait for a worker, those whose worker died among them."""
+        with self._database.reading() as connection:
+            queued = connection.execute("SELECT count(*) FROM runs WHERE status = 'queued'").fetchone()[0]
+            return queued + len(orphans(connection, self.folder))
+
+    def idle(self) -> bool:
+        """Whether no run is trained or waits for it."""
+        with self._database.reading() as connection:
+            return connection.execute(f"SELECT 1 FROM runs WHERE {ACTIVE} LIMIT 1").fetchone() is None
 
     # -- what a person asks for ------------------------------------------------------------------------------------------
 
     def add(self, recipe: Recipe, title: str | None = None, pair: str | None = None) -> str:
         """Put a run at the end of the queue; its id, made from the recipe, is returned."""
         with self._database.writing() as connection:
-            taken = {row["id"] for row in connection.execute("SELECT id FROM runs")}
-            run = _free_name(recipe, taken | {path.name for path in self.folder.iterdir()})
-            now = time.time()
-            connection.execute(
-                "INSERT INTO runs (id, title, recipe, status, pair, created, position) VALUES (?, ?, ?, 'queued', ?, ?, ?)",
-                (run, title or run, json.dumps(recipe.to_json()), pair, now, now),
-            )
+            return self._insert(connection, recipe, title, pair)
+
+    def add_twin(self, run: str, pool: Pool) -> str:
+        """Queue the recipe of a run again with another pooling; the two are a pair from now on."""
+        recipe = self.run(run).recipe.but(pool=pool)
+        with self._database.writing() as connection:
+            values = {"run": run, "pair": uuid.uuid4().hex}
+            query = "UPDATE runs SET pair = coalesce(pair, :pair) WHERE id = :run RETURNING pair"
+            return self._insert(connection, recipe, None, connection.execute(query, values).fetchone()["pair"])
+
+    def _insert(self, connection: sqlite3.Connection, recipe: Recipe, title: str | None, pair: str | None) -> str:
+        taken = {row["id"] for row in connection.execute("SELECT id FROM runs")}
+        run = _free_name(recipe, taken | {path.name for path in self.folder.iterdir()})
+        now = time.time()
+        connection.execute(
+            "INSERT INTO runs (id, title, recipe, status, pair, created, position) VALUES (?, ?, ?, 'queued', ?, ?, ?)",
+            (run, title or run, json.dumps(recipe.to_json()), pair, now, now),
+        )
         return run
 
     def request_stop(self, run: str) -> None:
         """Ask the worker to stop a run where it stands; a run that only waits, or whose worker died, stops at once."""
         with self._database.writing() as connection:
-            values = {"run": run, "stale": time.time() - STALE_SECONDS}
-            connection.execute(f"UPDATE runs SET status = 'stopped', token = NULL WHERE id = :run AND {WAITING}", values)
-            connection.execute("UPDATE runs SET stop_requested = 1 WHERE id = :run AND status = 'running'", values)
+            requeue_orphans(connection, self.folder)
+            connection.execute("UPDATE runs SET status = 'stopped' WHERE id = ? AND status = 'queued'", (run,))
+            connection.execute("UPDATE runs SET stop_requested = 1 WHERE id = ? AND status = 'running'", (run,))
 
     def resume(self, run: str) -> None:
         """Put a run that was stopped or failed back into the queue; it goes on from where it stood."""
@@ -134,17 +150,19 @@ class Store:
         self._change(run, changes, "status IN ('stopped', 'failed')")
 
     def extend(self, run: str, epochs: int) -> None:
-        """Let a run that is not being trained go on up to so many epochs, and queue it.
+        """Give a run that is not being trained so many epochs in all; one that was finished is then `stopped`, to be resumed.
+
+        Under a one-cycle schedule the learning rate of every further step is that of the longer run.
 
         Raises:
-            StoreError: it is running, or has that many epochs already.
+            StoreError: it is being trained, or has that many epochs already.
             RecipeError: no run can have so many epochs.
         """
         record = self.run(run)
         if epochs <= record.epochs_done:
             raise StoreError(f"{run} has {record.epochs_done} epochs already: extend it to more than that.")
         recipe = json.dumps(record.recipe.but(epochs=epochs).to_json())
-        changes = "status = 'queued', recipe = :recipe, error = NULL, stop_requested = 0, finished = NULL, position = :now"
+        changes = "recipe = :recipe, finished = NULL, status = CASE status WHEN 'finished' THEN 'stopped' ELSE status END"
         if not self._change(run, changes, "status != 'running'", recipe=recipe):
             raise StoreError(f"{run} is being trained: stop it first, then extend it.")
 
@@ -158,7 +176,13 @@ class Store:
         """Delete a run and its weights, for good. A worker that trains it finds its claim gone and stops."""
         with self._database.writing() as connection:
             connection.execute("DELETE FROM runs WHERE id = ?", (run,))
-        shutil.rmtree(self.run_folder(run), ignore_errors=True)
+        self.remove_leftovers(run)
+
+    def remove_leftovers(self, run: str) -> None:
+        """Remove the folder of a run that was deleted, which its worker may have gone on writing into for a moment."""
+        with self._database.writing() as connection:
+            if connection.execute("SELECT 1 FROM runs WHERE id = ?", (run,)).fetchone() is None:
+                shutil.rmtree(self.run_folder(run), ignore_errors=True)
 
     def set_parallel(self, runs: int | None) -> None:
         """How many runs train at once on this machine; None leaves it to the workers."""
@@ -180,38 +204,42 @@ class Store:
     # -- what a worker does ----------------------------------------------------------------------------------------------
 
     def claim(self, run: str | None = None) -> Claim | None:
-        """Take the first run that waits, or whose worker died, or exactly `run`; None if there is nothing to take.
-
-        One statement both looks and takes, so that of two workers only one gets a run.
-        """
-        token, now = uuid.uuid4().hex, time.time()
+        """Take the first run of the queue, or exactly `run`, also if it was stopped or failed; None if that can't be had."""
         with self._database.writing() as connection:
-            row = connection.execute(
-                f"""UPDATE runs SET status = 'running', token = :token, heartbeat = :now, error = NULL
-                WHERE id = (SELECT id FROM runs WHERE (id = :run OR :run IS NULL) AND {WAITING}
-                    ORDER BY position, id LIMIT 1) RETURNING id""",
-                {"token": token, "now": now, "run": run, "stale": now - STALE_SECONDS},
-            ).fetchone()
-        return Claim(row["id"], token) if row else None
+            requeue_orphans(connection, self.folder)
+            return take_run(connection, self.folder, run)
 
-    def alive(self, claim: Claim, progress: dict[str, Any] | None = None, device: str | None = None) -> bool:
-        """Give a sign of life and say how far it is; whether the run has been asked to stop is returned.
+    def start(self, recipe: Recipe) -> Claim:
+        """Add a run and take it at once, past the queue."""
+        with self._database.writing() as connection:
+            claim = take_run(connection, self.folder, self._insert(connection, recipe, None, None))
+        assert claim is not None  # nobody else has seen the run yet
+        return claim
+
+    def alive(self, claim: Claim) -> bool:
+        """Give a sign of life; whether the run has been asked to stop is returned.
 
         Raises:
             ClaimLostError: here and below: the run is someone else's now, or gone.
         """
-        with self._holding(claim) as connection:
-            row = connection.execute(
-                """UPDATE runs SET heartbeat = :now, progress = coalesce(:progress, progress),
-                device = coalesce(:device, device) WHERE id = :run RETURNING stop_requested""",
-                {"now": time.time(), "run": claim.run, "device": device, "progress": progress and json.dumps(progress)},
-            ).fetchone()
-            return bool(row["stop_requested"])
+        with self._holding(claim, synced=False) as connection:
+            query = "UPDATE runs SET heartbeat = ? WHERE id = ? RETURNING stop_requested"
+            return bool(connection.execute(query, (time.time(), claim.run)).fetchone()["stop_requested"])
 
-    def append_losses(self, claim: Claim, phase: Phase, first_step: int, losses: Sequence[float]) -> None:
-        """Write the losses of consecutive batches; steps that were written before are overwritten."""
-        with self._holding(claim) as connection:
-            write_losses(connection, claim.run, phase, first_step, losses)
+    def tell(self, claim: Claim, progress: dict[str, Any], device: str | None = None) -> None:
+        """Say how far the run is, and what is being done."""
+        with self._holding(claim, synced=False) as connection:
+            self._tell(connection, claim, progress)
+            connection.execute("UPDATE runs SET device = coalesce(?, device) WHERE id = ?", (device, claim.run))
+
+    def _tell(self, connection: sqlite3.Connection, claim: Claim, progress: dict[str, Any]) -> None:
+        connection.execute("UPDATE runs SET progress = ? WHERE id = ?", (json.dumps(progress), claim.run))
+
+    def append_losses(self, claim: Claim, first_step: int, losses: Sequence[float], progress: dict[str, Any]) -> None:
+        """Write the training losses of consecutive batches, overwriting those that are there; and say how far the run is."""
+        with self._holding(claim, synced=False) as connection:
+            write_losses(connection, claim.run, "training", first_step, losses)
+            self._tell(connection, claim, progress)
 
     def append_epoch(self, claim: Claim, epoch: Epoch, validation_losses: Sequence[float], staged_weights: Path) -> None:
         """Publish an epoch: its staged weights, its figures and its validation losses, all of them or none.
@@ -235,14 +263,15 @@ class Store:
         """End the claim: the run is `finished`, `stopped` or `failed`."""
         with self._holding(claim) as connection:
             connection.execute(
-                """UPDATE runs SET status = ?, error = ?, token = NULL, stop_requested = 0, progress = NULL, finished = ?
-                WHERE id = ?""",
-                (status, error, time.time() if status == "finished" else None, claim.run),
+                """UPDATE runs SET status = CASE WHEN :status = 'queued' AND stop_requested THEN 'stopped' ELSE :status END,
+                error = :error, token = NULL, stop_requested = 0, finished = :finished WHERE id = :run""",
+                {"status": status, "error": error, "finished": time.time() if status == "finished" else None, "run": claim.run},
             )
+        claim.let_go()
 
     @contextlib.contextmanager
-    def _holding(self, claim: Claim) -> Iterator[sqlite3.Connection]:
-        with self._database.writing() as connection:
+    def _holding(self, claim: Claim, synced: bool = True) -> Iterator[sqlite3.Connection]:
+        with self._database.writing(synced) as connection:
             row = connection.execute("SELECT token FROM runs WHERE id = ?", (claim.run,)).fetchone()
             if row is None or row["token"] != claim.token:
                 raise ClaimLostError(f"{claim.run} was deleted, stopped or taken over: this worker no longer trains it.")
@@ -250,8 +279,9 @@ class Store:
 
     def seal(self) -> None:
         """Make the store ready to be shipped: plain files only, and nothing that only further training needs."""
-        for path in self.folder.glob("*/state-*.safetensors"):
-            path.unlink()
+        for pattern in ("*/state-*.safetensors", ".*.lock", "worker.log"):
+            for path in self.folder.glob(pattern):
+                path.unlink()
         self._database.compact()
 
 

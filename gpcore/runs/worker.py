@@ -2,19 +2,20 @@
 
 import contextlib
 import json
-import math
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import torch
 
 from gpcore.data.datasets import Dataset, load_dataset
-from gpcore.errors import CheckpointError, ClaimLostError, GpcoreError
+from gpcore.errors import CheckpointError, ClaimLostError, GpcoreError, StoreError
 from gpcore.nets import checkpoint
 from gpcore.recipe import Recipe
-from gpcore.runs.records import Claim, Epoch, RunRecord, Status
+from gpcore.runs.claims import Claim
+from gpcore.runs.records import Epoch, RunRecord, Status
 from gpcore.runs.store import Store
 from gpcore.training.fit import BatchesDone, EpochDone, Evaluating, Event, TrainingState, find_device, fit, steps_per_epoch
 
@@ -22,10 +23,13 @@ KEPT_STATES = 3
 """Training states kept per run: should the last be damaged, the one before it serves."""
 
 HEARTBEAT_SECONDS = 1.0
-"""How often a worker that has nothing else to write gives a sign of life and looks whether it is asked to stop."""
+"""How often a worker gives a sign of life and looks whether it is asked to stop."""
 
 IDLE_SECONDS = 0.5
 """How often an idle worker looks at the queue."""
+
+RETRY_SECONDS = 10.0
+"""How long a worker waits before it tries a store again that could not be read or written."""
 
 
 def train(store: Store, claim: Claim, data: Path, device: str = "auto", when_left: Status = "stopped") -> Iterator[Event]:
@@ -39,60 +43,71 @@ def train(store: Store, claim: Claim, data: Path, device: str = "auto", when_lef
         GpcoreError: the run failed; the store holds the same sentence.
     """
     try:
-        yield from _train(store, claim, data, find_device(device), when_left)
+        with _staying_alive(store, claim) as asked_to_stop:
+            yield from _train(store, claim, data, find_device(device), when_left, asked_to_stop)
     except ClaimLostError:
+        store.remove_leftovers(claim.run)
         raise
-    except GpcoreError as error:
-        with contextlib.suppress(GpcoreError):  # a full disk may refuse even this; then the claim simply runs out
-            store.release(claim, "failed", str(error))
+    except Exception as error:  # whatever it is: a run that only dies is taken up again, to die again
+        with contextlib.suppress(GpcoreError):  # a full disk may refuse even this; then the run is taken up again
+            reason = str(error) if isinstance(error, GpcoreError) else f"Training ended with {type(error).__name__}: {error}"
+            store.release(claim, "failed", reason)
         raise
+    finally:
+        claim.let_go()
 
 
-def _train(store: Store, claim: Claim, data: Path, device: torch.device, when_left: Status) -> Iterator[Event]:
+def _train(
+    store: Store, claim: Claim, data: Path, device: torch.device, when_left: Status, asked_to_stop: threading.Event
+) -> Iterator[Event]:
     record = store.run(claim.run)
     recipe = record.recipe
-    with _staying_alive(store, claim):
-        store.alive(claim, {"doing": "reading the dataset"}, device=str(device))
-        dataset = load_dataset(recipe.dataset, data)
-        state = restore(store, record, dataset, device)
-    told = 0.0
+    progress: dict[str, Any] = {"doing": "reading the dataset"}
+    store.tell(claim, progress, str(device))
+    dataset = load_dataset(recipe.dataset, data)
+    state = restore(store, record, dataset, device)
+    images = len(dataset.train.first(recipe.train_images))
+    progress |= {"steps": steps_per_epoch(recipe, images) * recipe.epochs, "training_images": images}
+    if state.epoch < record.epochs_done:
+        progress["notice"] = f"What was kept of epoch {record.epochs_done} is damaged: went on from epoch {state.epoch}."
     for event in fit(recipe, dataset, state):
-        if isinstance(event, BatchesDone):
-            store.append_losses(claim, "training", event.first_step, event.losses)
-        if isinstance(event, EpochDone):
-            _save_epoch(store, claim, recipe, dataset, state, event)
-        asked_to_stop = False
-        if isinstance(event, EpochDone) or time.monotonic() - told >= HEARTBEAT_SECONDS:
-            asked_to_stop = store.alive(claim, _progress(event, state, recipe, dataset))
-            told = time.monotonic()
+        progress |= {"step": state.step, "epoch": event.epoch} | progress_of(event)
+        match event:
+            case BatchesDone():
+                store.append_losses(claim, event.first_step, event.losses, progress)
+            case Evaluating():
+                store.tell(claim, progress)
+            case EpochDone():
+                _save_epoch(store, claim, recipe, dataset, state, event)
         try:
             yield event
         except GeneratorExit:  # the caller left between two events, when the state is whole
             _leave(store, claim, recipe, state, when_left)
             raise
-        if asked_to_stop and state.epoch < recipe.epochs:
+        if asked_to_stop.is_set() and state.epoch < recipe.epochs:
             _leave(store, claim, recipe, state, "stopped")
             return
     store.release(claim, "finished")
 
 
-def _leave(store: Store, claim: Claim, recipe: Recipe, state: TrainingState, status: Status) -> None:
-    save_state(store, claim, recipe, state)
-    store.release(claim, status)
-
-
-def _progress(event: Event, state: TrainingState, recipe: Recipe, dataset: Dataset) -> dict[str, object]:
-    """What a page shows of a run under way."""
-    images = len(dataset.train.first(recipe.train_images))
-    progress = {"step": state.step, "steps": steps_per_epoch(recipe, images) * recipe.epochs, "epoch": event.epoch}
+def progress_of(event: Event) -> dict[str, Any]:
+    """What an event adds to the progress of a run, beside the step, the steps in all, the epoch and the training images."""
     match event:
         case BatchesDone():
             speed = {"images_per_second": event.images_per_second, "learning_rate": event.learning_rate}
-            return progress | speed | {"doing": "training"}
+            return {"doing": "training"} | speed
         case Evaluating():
-            return progress | {"doing": "evaluating", "done": event.done, "images": event.images}
-        case _:
-            return progress | {"doing": "training"}
+            return {"doing": "evaluating", "evaluated": event.done / event.images}
+        case EpochDone():
+            return {"doing": "training"}
+
+
+def _leave(store: Store, claim: Claim, recipe: Recipe, state: TrainingState, status: Status) -> None:
+    if state.epoch == recipe.epochs:
+        store.release(claim, "finished")
+        return
+    save_state(store, claim, recipe, state)
+    store.release(claim, status)
 
 
 def _save_epoch(store: Store, claim: Claim, recipe: Recipe, dataset: Dataset, state: TrainingState, event: EpochDone) -> None:
@@ -125,12 +140,14 @@ def save_state(store: Store, claim: Claim, recipe: Recipe, state: TrainingState)
 def restore(store: Store, record: RunRecord, dataset: Dataset, device: torch.device) -> TrainingState:
     """The newest whole state that agrees with the store, or a fresh one.
 
-    A state without its epoch's figures or weights is passed over: the epoch is trained again, to the same result.
+    A state is passed over if its last epoch's figures or weights are not there, or the losses of its steps (a power cut may
+    take them): those epochs are trained again, to the same result.
     """
+    steps = store.steps_done(record.id)
     for path in sorted(store.run_folder(record.id).glob("state-*.safetensors"), reverse=True):
         with contextlib.suppress(CheckpointError):
             state = _read_state(path, TrainingState.fresh(record.recipe, dataset, device))
-            if state.epoch <= record.epochs_done:
+            if state.epoch <= record.epochs_done and state.step <= steps:
                 if state.epoch:
                     checkpoint.read_tensors(store.weights(record.id, state.epoch))
                 return state
@@ -152,44 +169,49 @@ def _read_state(path: Path, state: TrainingState) -> TrainingState:
 
 
 @contextlib.contextmanager
-def _staying_alive(store: Store, claim: Claim) -> Iterator[None]:
-    """Signs of life while something long runs that yields no events, such as reading a dataset."""
-    done = threading.Event()
+def _staying_alive(store: Store, claim: Claim) -> Iterator[threading.Event]:
+    """Signs of life for as long as the context lasts; the event that is yielded is set once the run is asked to stop.
+
+    They come from a thread of their own, so that neither a long evaluation nor a slow disk makes a living worker seem dead.
+    """
+    done, asked_to_stop = threading.Event(), threading.Event()
 
     def beat() -> None:
         while not done.wait(HEARTBEAT_SECONDS):
             with contextlib.suppress(GpcoreError):  # the training loop meets the same error, and reports it
-                store.alive(claim)
+                if store.alive(claim):
+                    asked_to_stop.set()
 
     thread = threading.Thread(target=beat, daemon=True)
     thread.start()
     try:
-        yield
+        yield asked_to_stop
     finally:
         done.set()
         thread.join()
 
 
 def work(
-    store: Store, data: Path, device: str = "auto", linger: float = math.inf
+    store: Store, data: Path, device: str = "auto", is_over: Callable[[float], bool] = lambda idle: False
 ) -> Iterator[tuple[str, Event | GpcoreError] | None]:
     """Train whatever the queue holds, one run after the other, and tell what happens to which run.
 
     A run that fails says so in the store, and the next one is taken. While there is nothing to do it yields None from time
-    to time, and it ends when that has lasted for `linger` seconds.
+    to time; before it looks at the queue it asks `is_over`, with the seconds for which it has been idle, and ends if so.
     """
     idle_since = time.monotonic()
-    while True:
-        claim = store.claim()
-        if claim is None:
-            if time.monotonic() - idle_since >= linger:
-                return
-            time.sleep(IDLE_SECONDS)
-            yield None
-            continue
+    while not is_over(time.monotonic() - idle_since):
+        claim = None
         try:
+            claim = store.claim()
+            if claim is None:
+                time.sleep(IDLE_SECONDS)
+                yield None
+                continue
             for event in train(store, claim, data, device, when_left="queued"):
                 yield claim.run, event
         except GpcoreError as error:
-            yield claim.run, error
+            yield claim.run if claim else "the queue", error
+            if isinstance(error, StoreError) and not isinstance(error, ClaimLostError):
+                time.sleep(RETRY_SECONDS)
         idle_since = time.monotonic()

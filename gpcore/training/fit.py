@@ -9,6 +9,7 @@ Whenever an event is yielded, `state` is whole: saved there and restored later, 
 seed and the position, and the learning rate is a function of the step.
 """
 
+import itertools
 import math
 import time
 from collections.abc import Callable, Iterator
@@ -175,7 +176,9 @@ def _train_epoch(recipe: Recipe, train: Split, state: TrainingState) -> Iterator
         elapsed = time.monotonic() - reported
         if elapsed >= REPORT_SECONDS or state.step == epoch * in_epoch:
             values = torch.stack(losses).tolist()  # the one moment at which an accelerator is waited for
-            yield BatchesDone(epoch, first, values, rate, len(losses) * recipe.batch_size / max(elapsed, 1e-9))
+            finite = list(itertools.takewhile(math.isfinite, values))
+            if finite:  # up to the step that failed, so that a curve shows how it came to that
+                yield BatchesDone(epoch, first, finite, rate, len(losses) * recipe.batch_size / max(elapsed, 1e-9))
             _check_finite(values, first, epoch, rate)
             first, losses, reported = state.step, [], time.monotonic()
 
@@ -204,6 +207,8 @@ def _evaluate_epoch(
     for split in (train, test):
         parts: list[Tally] = []
         for part in tallies(state.network, split, recipe.output):
+            if not part.losses.isfinite().all():
+                raise TrainingError(f"The loss after epoch {epoch} is not a number: lower the learning rate and train again.")
             parts.append(part)
             done += part.images
             if time.monotonic() - reported >= REPORT_SECONDS:
