@@ -1,0 +1,86 @@
+"""How fast the article's training step is: this project's beside the same step in plain PyTorch.
+
+    PYTHONPATH=.:tests .venv/bin/python benchmarks/step.py [--json]
+
+Every way trains on the first images of FashionMNIST, batches of 64, on one thread of the CPU. The ways take turns, round after
+round, and the median of the rounds counts, so that whatever else the machine does falls on all of them.
+"""
+
+import argparse
+import json
+import statistics
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import article
+import torch
+
+from gpcore.data.datasets import Dataset, load_dataset
+from gpcore.recipe import ARTICLE
+from gpcore.training.fit import BatchesDone, TrainingState, fit
+
+DATA = Path("data")
+IMAGES = 64 * 60
+ROUNDS = 7
+
+dataset: Dataset = load_dataset("fashion-mnist", DATA)
+
+
+def ours(memory_format: torch.memory_format) -> float:
+    """Seconds that `fit` takes for one pass."""
+    recipe = ARTICLE.but(train_images=IMAGES)
+    state = TrainingState.fresh(recipe, dataset, torch.device("cpu"))
+    state.network.to(memory_format=memory_format)
+    started = time.perf_counter()
+    for event in fit(recipe, dataset, state):
+        assert isinstance(event, BatchesDone)
+        if state.step == IMAGES // 64:
+            return time.perf_counter() - started
+    raise AssertionError("an epoch ends with its last batch")
+
+
+def plain(batches: Callable[[], Iterator]) -> float:
+    """Seconds that the same pass takes with a plain `nn.Sequential` over those batches."""
+    model = article.network()
+    optimizer = torch.optim.Adam(model.parameters(), lr=3e-4)
+    started = time.perf_counter()
+    list(article.training_steps(model, batches(), optimizer))
+    return time.perf_counter() - started
+
+
+def prepared() -> Iterator:
+    """Batches cut from one float tensor."""
+    split = dataset.train.first(IMAGES)
+    return zip((split.images / 255).split(64), split.labels.split(64), strict=True)
+
+
+WAYS: dict[str, Callable[[], float]] = {
+    "gpcore.fit, channels last (as it is)": lambda: ours(torch.channels_last),
+    "gpcore.fit, channels first": lambda: ours(torch.contiguous_format),
+    "plain PyTorch, one tensor": lambda: plain(prepared),
+    "plain PyTorch, DataLoader and ToTensor": lambda: plain(lambda: iter(article.loader(DATA, True, IMAGES))),
+}
+
+
+def main() -> None:
+    """Measure every way and print images per second."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--json", action="store_true", help="print JSON")
+    as_json = parser.parse_args().json
+    torch.set_num_threads(1)
+    seconds: dict[str, list[float]] = {name: [] for name in WAYS}
+    for _ in range(ROUNDS):
+        for name, way in WAYS.items():
+            seconds[name].append(way())
+    speeds = {name: IMAGES / statistics.median(times) for name, times in seconds.items()}
+    if as_json:
+        print(json.dumps(speeds))
+        return
+    fastest = next(iter(speeds.values()))
+    for name, speed in speeds.items():
+        print(f"{name:<40} {speed:>8,.0f} images/s, {speed / fastest:.0%}")
+
+
+if __name__ == "__main__":
+    main()
