@@ -17,8 +17,8 @@ from jaxtyping import UInt8
 
 from gpcore.errors import ImageError
 
-FORMATS = ("JPEG", "MPO", "PNG", "WEBP", "GIF", "BMP", "AVIF")
-"""What is opened, by Pillow's names; an MPO is a JPEG with a second picture behind it, as some phones write it."""
+FORMATS = ("JPEG", "PNG", "WEBP", "GIF", "BMP", "AVIF")
+"""What is opened, by Pillow's names."""
 
 READABLE = "JPEG, PNG, WebP, AVIF, GIF or BMP"
 
@@ -126,6 +126,7 @@ def _check_shape(image: PIL.Image.Image, name: str) -> None:
         raise ImageError(f"{name} has {width:,}×{height:,} pixels: at least {MIN_SIDE} are needed in each direction.")
     if max(width, height) > MAX_ASPECT * min(width, height):
         raise ImageError(f"{name} has {width:,}×{height:,} pixels: crop it, it may be {MAX_ASPECT:.0f} times as long as wide.")
+    # A JPEG with a second picture behind it, as some phones write it, is an "MPO" to Pillow, and no animation.
     if image.format != "MPO" and getattr(image, "n_frames", 1) > 1:
         raise ImageError(f"{name} is an animation: send one picture of it.")
 
