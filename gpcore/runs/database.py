@@ -3,6 +3,7 @@
 import contextlib
 import os
 import sqlite3
+import weakref
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -57,6 +58,8 @@ class Database:
         with self._connected():  # whose errors are sentences
             self._anchor = sqlite3.connect(self._address(), uri=True, check_same_thread=False)
             self._anchor.execute("SELECT count(*) FROM settings").fetchone()
+        # Python's connections hold themselves in a cycle: without this the file stays open, and locked, until some collection.
+        weakref.finalize(self, self._anchor.close)
 
     def compact(self) -> None:
         """One plain file without a write-ahead log, which can be opened read-only from anywhere."""
