@@ -241,6 +241,43 @@ def calibrate(run: RunArgument, store: StoreOption = RUNS, data: DataOption = DA
 
 
 @app.command()
+def maps(
+    run: RunArgument,
+    image: Annotated[int, typer.Option("--image", help="Which test image, from 0.")],
+    layer: Annotated[int, typer.Option("--layer", help="Whose output: 0 is the image, 16 the class maps, 17 the scores.")],
+    out: Annotated[Path, typer.Option("--out", help="A .png for a picture, a .npz for the numbers.", metavar="FILE")],
+    more: Annotated[list[str] | None, typer.Option("--run", help="Another run beside it (repeatable).", metavar="RUN")] = None,
+    epoch: Annotated[int | None, typer.Option("--epoch", help="After which epoch; the last by default.")] = None,
+    scale: Annotated[str, typer.Option("--scale", help="One colour scale for each: map, layer, or both networks.")] = "layer",
+    store: StoreOption = RUNS,
+    data: DataOption = DATA,
+    as_json: JsonOption = False,
+) -> None:
+    """Draw the output of a layer for a test image, of one run or of several side by side."""
+    from gpcore.data.datasets import scaled, test_split_only
+    from gpcore.figures.saved import save_maps
+    from gpcore.figures.twins import twin_grids
+    from gpcore.insight.look import Look
+    from gpcore.runs.run import open_run
+
+    opened = [open_run(name, store) for name in [run, *(more or [])]]
+    images = test_split_only(opened[0].recipe.dataset, data)
+    if not 0 <= image < len(images.test):
+        raise GpcoreError(f"--image is {image}: {images.name} has test images 0 to {len(images.test) - 1:,}.")
+    for each in opened:
+        each.check_fits(images)
+    pixels = scaled(images.test.images[image : image + 1])
+    looks = [Look(each.network(epoch), each.recipe.output, pixels) for each in opened]
+    grids = twin_grids(looks, layer, images.classes, scale)
+    actual = int(images.test.labels[image])
+    headings = [f"{each.id} answers {images.classes[look.answer]}" for each, look in zip(opened, looks, strict=True)]
+    save_maps(out, looks, layer, grids, headings, actual)
+    result = {"out": str(out), "image": image, "layer": layer, "actual": actual, "predicted": [look.answer for look in looks]}
+    text = f"{out}: layer {layer} for test image {image}, {images.classes[actual]}; {'; '.join(headings)}"
+    _print({"runs": [each.id for each in opened], **result}, as_json, text)
+
+
+@app.command()
 def export(
     run: RunArgument,
     onnx: Annotated[Path | None, typer.Option("--onnx", help="Write the network as ONNX.", metavar="FILE")] = None,

@@ -14,7 +14,7 @@ from torch import Tensor
 from gpcore.data.datasets import Dataset, scaled
 from gpcore.errors import ImageError
 from ui import links
-from ui.inside_upload import uploaded_picture
+from ui.inside_upload import own_picture
 
 TEST, OWN = "Test image", "My picture"
 
@@ -47,21 +47,22 @@ def _pick_test_image(dataset: Dataset, disagreements: Callable[[], Int64[Tensor,
     last = len(dataset.test) - 1
     links.explain_number("image", 0, last, "test image")
     links.explain_choice("class", [ANY, *dataset.classes], "class")
-    index = st.number_input("Test image", 0, last, min(2, last), key="image", bind="query-params")
+    index = st.number_input("Index", 0, last, min(2, last), key="image", bind="query-params")
     name = st.selectbox("Look through", [ANY, *dataset.classes], key="class", bind="query-params")
     label = None if name == ANY else dataset.classes.index(name)
-    buttons = st.container(horizontal=True, gap="small")
-    actions: dict[str, tuple[str, Callable[[], int]]] = {
-        ":material/chevron_left:": ("the one before", lambda: _step(_of_class(dataset, label), index, -1)),
-        ":material/chevron_right:": ("the next one", lambda: _step(_of_class(dataset, label), index, 1)),
-        ":material/shuffle:": ("any one, by chance", lambda: _by_chance(_of_class(dataset, label), index)),
-        ":material/compare_arrows:": (
-            "one on which the two networks disagree",
-            lambda: _by_chance(_differing(dataset, label, disagreements), index),
-        ),
-    }
-    for icon, (explanation, choose) in actions.items():
-        buttons.button("", icon=icon, help=explanation, key=f"go {explanation}", on_click=_go, args=(choose,))
+
+    def differing() -> Int64[Tensor, " found"]:
+        found = disagreements()
+        return found if label is None else found[dataset.test.labels[found] == label]
+
+    buttons = st.container(horizontal=True, gap="xsmall")
+    for key, icon, explanation, choose in (
+        ("previous", "chevron_left", "the one before", lambda: _step(_of_class(dataset, label), index, -1)),
+        ("next", "chevron_right", "the next one", lambda: _step(_of_class(dataset, label), index, 1)),
+        ("random", "shuffle", "any one, by chance", lambda: _by_chance(_of_class(dataset, label), index)),
+        ("differing", "compare_arrows", "one on which the two networks disagree", lambda: _by_chance(differing(), index)),
+    ):
+        buttons.button("", icon=f":material/{icon}:", help=explanation, key=key, on_click=_go, args=(choose,))
     actual = int(dataset.test.labels[index])
     return Picked(scaled(dataset.test.images[index : index + 1]), actual, f"Test image {index:,}: {dataset.classes[actual]}")
 
@@ -83,13 +84,6 @@ def _of_class(dataset: Dataset, label: int | None) -> Int64[Tensor, " found"]:
     return torch.arange(len(dataset.test)) if label is None else (dataset.test.labels == label).nonzero()[:, 0]
 
 
-def _differing(
-    dataset: Dataset, label: int | None, disagreements: Callable[[], Int64[Tensor, " found"]]
-) -> Int64[Tensor, " found"]:
-    found = disagreements()
-    return found if label is None else found[dataset.test.labels[found] == label]
-
-
 def _step(found: Int64[Tensor, " found"], index: int, by: int) -> int:
     """The neighbour of an image among those found, going round at the ends."""
     if not len(found):
@@ -107,13 +101,13 @@ def _follow_sent_picture() -> None:
     """Turn to a picture that another page has just sent on; afterwards its reader may choose again."""
     sent = st.session_state.get("sent_picture")
     if sent is not None and sent is not st.session_state.get("sent_picture_seen"):
+        st.session_state.sent_picture_seen = st.session_state.own_picture = sent
         st.session_state.source = OWN
-        st.session_state.sent_picture_seen = sent
 
 
 def _pick_own(dataset: Dataset) -> Picked:
-    picture = uploaded_picture(dataset) or st.session_state.get("sent_picture")
-    st.caption("A picture of your own stays in this session: a link to this page opens without it.")
+    picture = own_picture(dataset)
+    st.caption("It stays in this session: a link to this page opens without it.")
     if picture is None:
         st.info("Drop a picture here, or send one on from the *Classify* page.", icon=":material/upload:")
         st.stop()

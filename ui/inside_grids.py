@@ -1,5 +1,6 @@
 """Both answers, and the same layer of both networks side by side."""
 
+import html
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -10,65 +11,79 @@ import streamlit as st
 from gpcore.figures import maps
 from gpcore.figures.maps import MapGrid
 from gpcore.figures.twins import colour_of, signed, twin_grids
-from gpcore.insight.features import Layer
-from gpcore.insight.look import Look
-from ui import widgets
+from gpcore.insight.features import Layer, head_of
+from ui import links, widgets
 from ui.inside_scene import SCALES, Scene
 
+READINGS = {"GAP": "Every cell of a map counts the same.", "GMP": "Of each map only the brightest cell counts."}
+"""What a pooling looks at, in one sentence."""
 
-def pick_drawing() -> tuple[Any, bool]:
-    """What shares a colour scale, and whether the maps are sorted."""
-    left, right = st.columns([3, 2], vertical_alignment="bottom")
-    scale = left.segmented_control(
+
+@st.fragment
+def show_layers(scene: Scene, layers: list[Layer]) -> None:
+    """A card with the answer and a grid of maps for each network, at the layer chosen here.
+
+    A fragment, so that moving through the layers draws nothing else anew.
+    """
+    layer_side, scale_side, sort_side = st.columns([3, 3, 2], gap="medium", vertical_alignment="bottom")
+    with layer_side:
+        layer = _pick_layer(layers)
+    scale = scale_side.segmented_control(
         "One colour scale for", list(SCALES), default="each network", key="scale", bind="query-params", required=True
     )
-    sort = right.toggle("Largest contribution first", key="sort", bind="query-params")
-    return SCALES[scale], sort
-
-
-def show_twins(scene: Scene, layer: Layer, scale: Any, sort: bool) -> None:
-    """A card with the answer and a grid of maps for each network."""
-    grids = twin_grids(scene.looks, layer.index, scene.dataset.classes, scale, sort)
-    for place, column in enumerate(st.columns(2)):
+    sort = sort_side.toggle("Largest share first", key="sort", bind="query-params")
+    grids = twin_grids(scene.looks, layer.index, scene.dataset.classes, SCALES[scale], sort)
+    for place, column in enumerate(st.columns(2, gap="medium")):
         with column:
-            _card(scene, place)
+            show_card(scene, place)
             figure_shown(maps.grid_figure(grids[place]), f"maps-{place}", f"{scene.names[place]}-layer-{layer.index}")
-            _note_dead(grids[place])
-    rows = [row | {"network": name} for name, grid in zip(scene.names, grids, strict=True) for row in maps.rows_of(grid)]
-    csv_button("The maps' numbers", lambda: rows, f"layer-{layer.index}.csv", "maps-csv")
+    _tell_about(layer, layers, grids, scene.names)
+    csv_button("The maps' numbers", lambda: _rows(grids, scene.names), f"layer-{layer.index}.csv", "maps-csv")
 
 
-def _card(scene: Scene, place: int) -> None:
-    look, snapshot, classes = scene.looks[place], scene.snapshots[place], scene.dataset.classes
-    colour = colour_of(look)
+def _pick_layer(layers: list[Layer]) -> Layer:
+    last = len(layers) - 1
+    links.explain_number("layer", 0, last, "layer")
+    return layers[st.slider("Layer", 0, last, last - 1, key="layer", bind="query-params")]
+
+
+def _tell_about(layer: Layer, layers: list[Layer], grids: Sequence[MapGrid], names: Sequence[str]) -> None:
+    last = len(layers) - 1
+    meaning = {
+        0: "the image itself.",
+        last - 1: "the class maps, what the pooling sees. A dot's area is the weight of its cell, the number is the score.",
+        last: "the scores.",
+    }.get(layer.index, "what the network has made of the image so far.")
+    dead = [f"{len(grid.dead)} of {name}'s {len(grid.maps)} maps" for grid, name in zip(grids, names, strict=True) if grid.dead]
+    dying = f" Dead, zero everywhere on this image: {', '.join(dead)}." if dead else ""
+    st.caption(f"Layer **{layer.title}**: {meaning}{dying}")
+
+
+def _rows(grids: Sequence[MapGrid], names: Sequence[str]) -> list[dict[str, Any]]:
+    return [{"network": name, **row} for name, grid in zip(names, grids, strict=True) for row in maps.rows_of(grid)]
+
+
+def show_card(scene: Scene, place: int) -> None:
+    """What a network answers, how sure, and how its pooling comes to it."""
+    look, classes = scene.looks[place], scene.dataset.classes
+    actual, colour = scene.picked.actual, colour_of(look)
+    verdict = "" if actual is None else " ✓" if look.answer == actual else f" ✗ it is {classes[actual]}"
     ranked = look.scores.argsort(descending=True).tolist()
     rival = next(label for label in ranked if label != look.answer)
-    actual = scene.picked.actual
-    verdict = "" if actual is None else " ✓" if look.answer == actual else f" ✗ (it is {classes[actual]})"
-    lead = signed((look.scores[look.answer] - look.scores[rival]).item())
-    st.html(
-        f"<div style='border-left:5px solid {colour};padding:.1rem .8rem'>"
-        f"<div style='opacity:.75;font-size:.85rem'>{scene.names[place]} after {snapshot.epoch} epochs answers</div>"
-        f"<div style='font-size:1.5rem;font-weight:700'>{classes[look.answer]}<span style='color:{colour}'>{verdict}</span></div>"
-        f"<div style='font-size:.9rem'>logit {signed(look.scores[look.answer].item())}, {lead} ahead of {classes[rival]}</div>"
-        f"<div style='font-size:.9rem'>{_how(look)}</div></div>"
+    lead = (look.scores[look.answer] - look.scores[rival]).item()
+    lines = (
+        ("opacity:.75;font-size:.85rem", f"{scene.names[place]}, epoch {scene.snapshots[place].epoch}, answers"),
+        ("font-size:1.5rem;font-weight:700", f"{classes[look.answer]}{verdict}"),
+        ("font-size:.9rem", f"score {signed(look.scores[look.answer].item())}, {signed(lead)} ahead of {classes[rival]}"),
+        ("font-size:.9rem", READINGS.get(head_of(look.network), "The dots show how much each cell counts.")),
     )
-
-
-def _how(look: Look) -> str:
-    return {
-        "GAP": "Every cell of a map counts the same.",
-        "GMP": "Of each map the brightest cell alone counts.",
-    }.get(getattr(look.network.network[-1], "label", ""), "The dots show how much each cell counts.")
-
-
-def _note_dead(grid: MapGrid) -> None:
-    if grid.dead:
-        st.caption(f"{len(grid.dead)} of {len(grid.maps)} maps are dead: zero everywhere on this image.")
+    body = "".join(f"<div style='{style}'>{html.escape(text)}</div>" for style, text in lines)
+    st.html(f"<div style='border-left:5px solid {colour};padding:.1rem .8rem'>{body}</div>")
 
 
 def figure_shown(figure: go.Figure, key: str, name: str) -> None:
     """A figure with a button, among its own, that saves it as PNG under `name`."""
+    figure.layout.font = {"color": "#fafafa" if st.context.theme.type == "dark" else "#31333f"}
     picture = {"format": "png", "filename": name, "scale": 3}
     st.plotly_chart(figure, width="stretch", key=key, config=widgets.PLOT_CONFIG | {"toImageButtonOptions": picture})
 

@@ -9,6 +9,7 @@ from functools import cached_property
 import streamlit as st
 
 from gpcore.data.datasets import Dataset
+from gpcore.insight import features
 from gpcore.insight.features import Layer
 from gpcore.insight.look import Look
 from gpcore.insight.perturb import UNCHANGED, Change, changed
@@ -41,8 +42,10 @@ class Scene:
     @cached_property
     def names(self) -> list[str]:
         """What to call each network: by its pooling where that tells them apart, else by its title."""
-        pools = [look.network.network[-1].label for look in self.looks]  # type: ignore[union-attr]
-        return pools if len(set(pools)) == 2 else [snapshot.run.record.title for snapshot in self.snapshots]
+        for names in ([features.head_of(look.network) for look in self.looks], [run.record.title for run in self.runs]):
+            if len(set(names)) == len(names):
+                return names
+        return [f"{names[0]} (left)", f"{names[1]} (right)"]
 
     @property
     def runs(self) -> tuple[Run, Run]:
@@ -100,13 +103,6 @@ def _turn(last: int) -> None:
     st.session_state.epoch = min(st.session_state.epoch + 1, last)
     st.session_state.playing = st.session_state.epoch < last
     st.rerun()
-
-
-def pick_layer(layers: list[Layer]) -> Layer:
-    """The layer by its index."""
-    last = len(layers) - 1
-    links.explain_number("layer", 0, last, "layer")
-    return layers[st.slider("Layer", 0, last, last - 1, key="layer", bind="query-params")]
 
 
 def pick_change(image: Picked) -> Picked:

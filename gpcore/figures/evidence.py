@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Literal
+from typing import Any, Literal
 
 import numpy as np
 import plotly.graph_objects as go
@@ -10,7 +10,7 @@ from jaxtyping import Float
 from torch import Tensor
 
 from gpcore.figures.maps import BRIGHTNESS
-from gpcore.figures.theme import layout
+from gpcore.figures.plain import bare_figure
 from gpcore.figures.twins import signed
 from gpcore.insight.evidence import Box, cell_size, on_the_image, own_pixels, receptive_field
 from gpcore.insight.look import Look
@@ -21,8 +21,14 @@ EQUATION_HEIGHT, IMAGE_HEIGHT = 210, 260
 FOR_AND_AGAINST = [[0.0, "#7b3294"], [0.25, "#c2a5cf"], [0.5, "#f4f2f5"], [0.75, "#a6dba0"], [1.0, "#008837"]]
 """Purple speaks against, green for, and white for nothing (ColorBrewer's PRGn, safe for colour-blind people)."""
 
+OVER_A_PHOTOGRAPH = [[0.0, "rgb(214,92,255)"], [0.5, "rgba(128,128,128,0)"], [1.0, "rgb(40,225,100)"]]
+"""The same two, bright enough for black and white below, and clear where there is nothing."""
+
 ROOM = 0.32
 """Between two panels, as a part of a panel's width."""
+
+CAPTION = 0.2
+"""Above and below a panel, for its title and its sum."""
 
 Kind = Literal["value", "weight", "share", "photograph"]
 
@@ -39,14 +45,7 @@ class Panel:
 
 def equation(panels: Sequence[Panel], signs: str) -> go.Figure:
     """Panels with signs between them that hold for every cell: `value × weight = share`."""
-    figure = go.Figure()
-    for place, panel in enumerate(panels):
-        figure.add_trace(_heatmap(panel, place))
-        _caption(figure, panel, place)
-    for place, sign in enumerate(signs, start=1):
-        middle = place * (1 + ROOM) - ROOM / 2
-        figure.add_annotation(x=middle, y=0.5, text=sign, showarrow=False, font={"size": 22})
-    return _framed(figure, len(panels), EQUATION_HEIGHT)
+    return _in_a_row(panels, [_heatmap(panel, place) for place, panel in enumerate(panels)], EQUATION_HEIGHT, signs)
 
 
 def taken_apart(look: Look, label: int, name: str) -> go.Figure:
@@ -79,18 +78,18 @@ def over_the_image(look: Look, name: str) -> go.Figure:
     laid = on_the_image(cells, cell_size(network), height, width)
     by_pixel = look.gradients.pixels.sum(0)
     panels = (
-        Panel(picture, "photograph", f"{name}: its class map, laid over the image"),
+        Panel(picture, "photograph", f"class map of {name}"),
         Panel(look.gradients.cells, "weight", "gradient on the class map"),
         Panel(picture, "photograph", "gradient on the image"),
     )
-    figure = equation(panels, "")
-    figure.add_trace(_laid_over(laid, 0, BRIGHTNESS, laid.min().item(), laid.max().item()))
     largest = max(by_pixel.abs().max().item(), 1e-12)
-    figure.add_trace(_laid_over(by_pixel, 2, FOR_AND_AGAINST, -largest, largest))
+    traces = [_heatmap(panel, place) for place, panel in enumerate(panels)]
+    traces.append(_laid_over(laid, 0, BRIGHTNESS, laid.min().item(), laid.max().item(), opacity=0.6))
+    traces.append(_laid_over(by_pixel, 2, OVER_A_PHOTOGRAPH, -largest, largest))
     row, column = look.evidence.strongest_cell(look.answer)
-    _outline(figure, receptive_field(network, row, column), height, width, "dot")
-    _outline(figure, own_pixels(network, row, column), height, width, "solid")
-    return figure.update_layout(height=IMAGE_HEIGHT)
+    shapes = _outline(receptive_field(network, row, column), height, width, "dot")
+    shapes += _outline(own_pixels(network, row, column), height, width, "solid")
+    return _in_a_row(panels, traces, IMAGE_HEIGHT, shapes=shapes)
 
 
 def cell_rows(look: Look, classes: Sequence[str]) -> list[dict[str, object]]:
@@ -109,16 +108,32 @@ def cell_rows(look: Look, classes: Sequence[str]) -> list[dict[str, object]]:
     return rows
 
 
-def _heatmap(panel: Panel, place: int) -> go.Heatmap:
+def pixel_rows(look: Look) -> list[dict[str, object]]:
+    """The gradient of the answer's score with respect to every pixel, as rows."""
+    gradient = look.gradients.pixels
+    return [
+        {"channel": channel, "row": row, "column": column, "gradient": gradient[channel, row, column].item()}
+        for channel, row, column in np.ndindex(*gradient.shape)
+    ]
+
+
+def field_size(look: Look) -> str:
+    """The size of a class map cell's receptive field, for example `36×36 pixels`."""
+    field = receptive_field(look.network, 0, 0)
+    return f"{field.height}×{field.width} pixels"
+
+
+def _heatmap(panel: Panel, place: int) -> dict[str, Any]:
     """A panel one unit wide and high, with its numbers in the cells where they can be read."""
     rows, columns = panel.values.shape
     few = max(rows, columns) <= 4
     values = panel.values.numpy()
-    return go.Heatmap(
+    return dict(
+        type="heatmap",
         z=values,
         x0=place * (1 + ROOM) + 0.5 / columns,
         dx=1 / columns,
-        y0=0.5 / rows,
+        y0=CAPTION + 0.5 / rows,
         dy=1 / rows,
         text=[[_written(value, panel.kind) for value in line] for line in values.tolist()] if few else None,
         texttemplate="%{text}" if few else None,
@@ -138,57 +153,65 @@ def _written(value: float, kind: Kind) -> str:
 def _colouring(panel: Panel) -> dict[str, object]:
     match panel.kind:
         case "weight":
-            return {"colorscale": "Greys", "zmin": 0, "zmax": 1, "reversescale": True}
+            return {"colorscale": [[0.0, "#f4f2f5"], [1.0, "#2f3142"]], "zmin": 0, "zmax": 1}
         case "share":
             largest = max(panel.values.abs().max().item(), 1e-12)
             return {"colorscale": FOR_AND_AGAINST, "zmin": -largest, "zmax": largest}
         case "photograph":
-            return {"colorscale": "Greys", "zmin": 0, "zmax": 1, "reversescale": False}
+            return {"colorscale": [[0.0, "black"], [1.0, "white"]], "zmin": 0, "zmax": 1}
         case _:
             return {"colorscale": BRIGHTNESS}
 
 
-def _laid_over(values: Tensor, place: int, colours: object, low: float, high: float) -> go.Heatmap:
+def _laid_over(values: Tensor, place: int, colours: object, low: float, high: float, opacity: float = 1.0) -> dict[str, Any]:
     rows, columns = values.shape
-    return go.Heatmap(
-        z=values.numpy(),
-        x0=place * (1 + ROOM) + 0.5 / columns,
-        dx=1 / columns,
-        y0=0.5 / rows,
-        dy=1 / rows,
-        zmin=low,
-        zmax=high,
-        colorscale=colours,
-        opacity=0.62,
-        showscale=False,
-        hovertemplate="%{z:.5g}<extra></extra>",
-    )
+    return {
+        "type": "heatmap",
+        "z": values.numpy(),
+        "x0": place * (1 + ROOM) + 0.5 / columns,
+        "dx": 1 / columns,
+        "y0": CAPTION + 0.5 / rows,
+        "dy": 1 / rows,
+        "zmin": low,
+        "zmax": high,
+        "colorscale": colours,
+        "opacity": opacity,
+        "showscale": False,
+        "hovertemplate": "%{z:.5g}<extra></extra>",
+    }
 
 
-def _outline(figure: go.Figure, box: Box, height: int, width: int, dash: str) -> None:
-    """A box of pixels on the first panel, cut off at the image's edge."""
+def _outline(box: Box, height: int, width: int, dash: str) -> list[dict[str, Any]]:
+    """A box of pixels on the first panel, cut off at the image's edge: white on black, to be seen on anything."""
     left, right = (min(max(edge, 0), width) / width for edge in (box.left, box.left + box.width))
     top, bottom = (min(max(edge, 0), height) / height for edge in (box.top, box.top + box.height))
-    for colour, thickness in (("black", 5), ("white", 2.5)):
-        line = {"color": colour, "width": thickness, "dash": dash}
-        figure.add_shape(type="rect", x0=left, x1=right, y0=top, y1=bottom, line=line)
+    place = {"type": "rect", "x0": left, "x1": right, "y0": CAPTION + top, "y1": CAPTION + bottom}
+    lines = ({"color": "black", "width": 5, "dash": dash}, {"color": "white", "width": 2.5, "dash": dash})
+    return [place | {"line": line} for line in lines]
 
 
-def _caption(figure: go.Figure, panel: Panel, place: int) -> None:
+def _in_a_row(
+    panels: Sequence[Panel],
+    traces: Sequence[dict[str, Any]],
+    height: int,
+    signs: str = "",
+    shapes: Sequence[dict[str, Any]] = (),
+) -> go.Figure:
+    """Panels beside each other, one unit wide and high, with their captions and the signs between them."""
+    texts = [text for place, panel in enumerate(panels) for text in _captions(panel, place)]
+    for place, sign in enumerate(signs, start=1):
+        texts.append(_text(place * (1 + ROOM) - ROOM / 2, CAPTION + 0.5, sign, 22, "middle"))
+    size = len(panels) * (1 + ROOM) - ROOM, 1 + 2 * CAPTION
+    return bare_figure(traces, size, height, 0.02, shapes, texts)
+
+
+def _captions(panel: Panel, place: int) -> list[dict[str, Any]]:
     centre = place * (1 + ROOM) + 0.5
-    figure.add_annotation(x=centre, y=0, text=panel.title, showarrow=False, yanchor="bottom", font={"size": 11})
-    if panel.below:
-        text = f"<b>{panel.below}</b>"
-        figure.add_annotation(x=centre, y=1, text=text, showarrow=False, yanchor="top", font={"size": 12})
+    return [
+        _text(centre, CAPTION, panel.title, 11, "bottom"),
+        _text(centre, CAPTION + 1, f"<b>{panel.below}</b>", 12, "top"),
+    ]
 
 
-def _framed(figure: go.Figure, panels: int, height: int) -> go.Figure:
-    hidden = {"visible": False, "fixedrange": True, "constrain": "domain"}
-    return layout(
-        figure,
-        height,
-        margin={"l": 4, "r": 4, "t": 24, "b": 24},
-        showlegend=False,
-        xaxis=hidden | {"range": [-0.02, panels * (1 + ROOM) - ROOM + 0.02]},
-        yaxis=hidden | {"range": [1.02, -0.02], "scaleanchor": "x"},
-    )
+def _text(x: float, y: float, text: str, size: int, anchor: str) -> dict[str, Any]:
+    return {"x": x, "y": y, "text": text, "showarrow": False, "yanchor": anchor, "font": {"size": size}}

@@ -54,6 +54,16 @@ def from_mean_to_max(lines: Sequence[Line], at: float, parameter: str) -> go.Fig
     return layout(figure, HEIGHT)
 
 
+def score_bars(classes: Sequence[str], scores: Sequence[float], trained: Sequence[float], colour: str) -> go.Figure:
+    """The scores of all classes as bars, with a mark where the trained pooling has them."""
+    bars = go.Bar(x=scores, y=classes, orientation="h", marker={"color": colour}, name="this pooling")
+    mark = {"symbol": "line-ns", "size": 14, "line": {"color": NEUTRAL, "width": 3}}
+    marks = go.Scatter(x=trained, y=classes, mode="markers", marker=mark, name="as trained")
+    figure = layout(go.Figure([bars, marks]), HEIGHT, margin={"l": 84, "r": 12, "t": 34, "b": 30}, hovermode="y unified")
+    figure.update_traces(hovertemplate="%{x:+.4f}")
+    return figure.update_yaxes(autorange="reversed")
+
+
 def places(strengths: Sequence[float]) -> list[float]:
     """Where strengths stand on the axis: one step for every doubling."""
     inner = [math.log2(strength) for strength in strengths if 0 < strength < math.inf]

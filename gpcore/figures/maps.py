@@ -2,15 +2,17 @@
 
 import math
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import plotly.graph_objects as go
 from jaxtyping import Float, Int64
 from torch import Tensor
 
-from gpcore.figures.theme import NEUTRAL, layout
+from gpcore.figures.plain import bare_figure
+from gpcore.figures.theme import NEUTRAL
 
-GRID_HEIGHT = 360
+GRID_HEIGHT = 310
 """Pixels, the same for every layer, so that the page does not jump while its reader moves through the network."""
 
 GAP = 0.1
@@ -51,7 +53,7 @@ class MapGrid:
     @property
     def title_height(self) -> float:
         """Room for a map's title, as a part of its width: two lines where there are few maps, one where there are many."""
-        return 0.52 if any("<br>" in title for title in self.titles) else 0.3
+        return 0.56 if any("<br>" in title for title in self.titles) else 0.3
 
     def corner(self, place: int) -> tuple[float, float]:
         """Left and top edge of the map at a place, with maps one unit wide and y downwards."""
@@ -66,25 +68,12 @@ class MapGrid:
 
 def grid_figure(grid: MapGrid) -> go.Figure:
     """All maps in one trace, whatever their number, with the raw values on hover."""
-    figure = go.Figure([_cells(grid), _titles(grid)])
+    traces = [_cells(grid), _titles(grid)]
     if grid.weights is not None:
-        figure.add_trace(_weights(grid))
+        traces.append(_weights(grid))
     if grid.dead:
-        figure.add_trace(_crosses(grid))
-    if grid.chosen is not None:
-        place = grid.numbers.tolist().index(grid.chosen)
-        left, top = grid.corner(place)
-        figure.add_shape(type="rect", x0=left, y0=top, x1=left + 1, y1=top + 1, line={"color": grid.colour, "width": 4})
-    width, height = grid.size
-    hidden = {"visible": False, "fixedrange": True, "constrain": "domain"}
-    return layout(
-        figure,
-        GRID_HEIGHT,
-        margin={"l": 4, "r": 4, "t": 4, "b": 4},
-        showlegend=False,
-        xaxis=hidden | {"range": [-0.05, width + 0.05]},
-        yaxis=hidden | {"range": [height + 0.04, 0], "scaleanchor": "x"},
-    )
+        traces.append(_dead_marks(grid))
+    return bare_figure(traces, grid.size, GRID_HEIGHT, shapes=_frame(grid))
 
 
 def rows_of(grid: MapGrid) -> list[dict[str, object]]:
@@ -98,23 +87,24 @@ def rows_of(grid: MapGrid) -> list[dict[str, object]]:
     ]
 
 
-def _cells(grid: MapGrid) -> go.Heatmap:
+def _cells(grid: MapGrid) -> dict[str, Any]:
     """The maps laid out in one matrix whose empty rows and columns are the room between them."""
     values, shades, texts = (_laid_out(grid, part) for part in (grid.maps, grid.shades, _numbered(grid)))
     x, y = _edges(grid)
-    return go.Heatmap(
-        x=x,
-        y=y,
-        z=shades,
-        zmin=0,
-        zmax=1,
-        customdata=values,
-        text=texts,
-        colorscale=BRIGHTNESS,
-        showscale=False,
-        hoverongaps=False,
-        hovertemplate="map %{text:d}: %{customdata:.5g}<extra></extra>",
-    )
+    return {
+        "type": "heatmap",
+        "x": x,
+        "y": y,
+        "z": shades,
+        "zmin": 0,
+        "zmax": 1,
+        "customdata": values,
+        "text": texts,
+        "colorscale": BRIGHTNESS,
+        "showscale": False,
+        "hoverongaps": False,
+        "hovertemplate": "map %{text:d}: %{customdata:.5g}<extra></extra>",
+    }
 
 
 def _numbered(grid: MapGrid) -> np.ndarray:
@@ -142,21 +132,31 @@ def _edges(grid: MapGrid) -> tuple[np.ndarray, np.ndarray]:
     return np.append(x.ravel(), lefts[-1] + 1 + GAP).astype(np.float32), np.append(y.ravel(), tops[-1] + 1).astype(np.float32)
 
 
-def _titles(grid: MapGrid) -> go.Scatter:
+def _titles(grid: MapGrid) -> dict[str, Any]:
     corners = [grid.corner(place) for place in range(len(grid.numbers))]
     bold = [number == grid.chosen for number in grid.numbers.tolist()]
-    return go.Scatter(
-        x=[left + 0.5 for left, _ in corners],
-        y=[top for _, top in corners],
-        text=[f"<b>{title}</b>" if strong else title for title, strong in zip(grid.titles, bold, strict=True)],
-        textposition="top center",
-        textfont={"size": 11 if len(grid.titles) <= 16 else 10},
-        mode="text",
-        hoverinfo="skip",
-    )
+    return {
+        "type": "scatter",
+        "x": [left + 0.5 for left, _ in corners],
+        "y": [top - 0.03 for _, top in corners],
+        "text": [f"<b>{title}</b>" if strong else title for title, strong in zip(grid.titles, bold, strict=True)],
+        "textposition": "top center",
+        "textfont": {"size": 11 if len(grid.titles) <= 16 else 10},
+        "mode": "text",
+        "hoverinfo": "skip",
+    }
 
 
-def _weights(grid: MapGrid) -> go.Scatter:
+def _frame(grid: MapGrid) -> list[dict[str, Any]]:
+    """Around the chosen map."""
+    if grid.chosen is None:
+        return []
+    left, top = grid.corner(grid.numbers.tolist().index(grid.chosen))
+    line = {"color": grid.colour, "width": 4}
+    return [{"type": "rect", "x0": left, "y0": top, "x1": left + 1, "y1": top + 1, "line": line}]
+
+
+def _weights(grid: MapGrid) -> dict[str, Any]:
     """A dot in every cell, its area in proportion to the cell's weight: nine small ones for GAP, one large one for GMP."""
     assert grid.weights is not None
     _, height, width = grid.weights.shape
@@ -169,28 +169,30 @@ def _weights(grid: MapGrid) -> go.Scatter:
             y.append(top + (row + 0.5) / height)
     largest = max(6.0, min(15.0, 48 / max(height, width)))
     shown = np.array(weights) > 0
-    return go.Scatter(
-        x=np.array(x)[shown],
-        y=np.array(y)[shown],
-        mode="markers",
-        marker={
+    return {
+        "type": "scatter",
+        "x": np.array(x)[shown],
+        "y": np.array(y)[shown],
+        "mode": "markers",
+        "marker": {
             "size": largest * np.sqrt(np.array(weights)[shown]),
-            "sizemin": 1,
             "color": "white",
+            "opacity": 0.8,
             "line": {"color": "black", "width": 1},
         },
-        hoverinfo="skip",
-    )
+        "hoverinfo": "skip",
+    }
 
 
-def _crosses(grid: MapGrid) -> go.Scatter:
+def _dead_marks(grid: MapGrid) -> dict[str, Any]:
     """A mark on every dead map."""
     corners = [grid.corner(place) for place, number in enumerate(grid.numbers.tolist()) if number in grid.dead]
-    return go.Scatter(
-        x=[left + 0.5 for left, _ in corners],
-        y=[top + 0.5 for _, top in corners],
-        mode="text",
-        text=["dead"] * len(corners),
-        textfont={"color": "#c9c5d6", "size": 10},
-        hoverinfo="skip",
-    )
+    return {
+        "type": "scatter",
+        "x": [left + 0.5 for left, _ in corners],
+        "y": [top + 0.5 for _, top in corners],
+        "mode": "text",
+        "text": ["dead"] * len(corners),
+        "textfont": {"color": "#c9c5d6", "size": 10},
+        "hoverinfo": "skip",
+    }

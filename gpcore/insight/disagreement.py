@@ -42,6 +42,10 @@ class Disagreement:
         lag = torch.maximum(self.first.lag, self.second.lag)[indices]
         return indices[lag.argsort(descending=True, stable=True)]
 
+    def differing(self) -> Int64[Tensor, " found"]:
+        """The images of which exactly one network is right."""
+        return torch.cat([self.found("first"), self.found("second")])
+
     def count(self, kind: Kind, label: int | None = None) -> int:
         """How many images of a kind there are."""
         return len(self.found(kind, label))

@@ -77,7 +77,7 @@ def check_has_class_maps(network: ConvNet) -> None:
     """InsightError unless the network has class maps to look at."""
     if not has_class_maps(network):
         raise InsightError(
-            f"This network ends in {_module_title(network.network[-1])}, not in a global pooling, so it has no class maps "
+            f"This network ends in {head_of(network)}, not in a global pooling, so it has no class maps "
             "and its scores can't be traced to cells: choose a run with a pooling, such as GAP or GMP."
         )
 
@@ -144,6 +144,11 @@ def _spread(maps: Tensor, over: Tensor) -> Tensor:
         return torch.full_like(maps, 0.0 if low == 0 else 0.5)
     # Halved first, since the difference of two huge values would be infinite.
     return ((maps / 2 - low / 2) / (high / 2 - low / 2)).clamp(0, 1)
+
+
+def head_of(network: ConvNet) -> str:
+    """What the network ends in: `GAP`, for example."""
+    return _module_title(network.network[-1])
 
 
 def _module_title(module: nn.Module) -> str:

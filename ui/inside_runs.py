@@ -1,0 +1,200 @@
+"""The sections of *Inside* that are about whole runs: their epochs, their poolings swapped, and where they disagree."""
+
+import math
+
+import pandas as pd
+import streamlit as st
+
+from gpcore.figures import insight as figures
+from gpcore.figures.insight import Line
+from gpcore.figures.twins import colour_of, signed
+from gpcore.insight import swap
+from gpcore.insight.disagreement import Disagreement, Kind
+from gpcore.insight.history import lead
+from gpcore.training.evaluate import answers, output_of
+from ui import inside_memory
+from ui.gallery import Item, show_gallery
+from ui.image_picker import TEST
+from ui.inside_grids import csv_button, figure_shown
+from ui.inside_scene import Scene
+
+GALLERY = 24
+"""Images on a page of the gallery."""
+
+EVERY_CLASS = "every class"
+
+
+def show_epochs(scene: Scene) -> None:
+    """The accuracy after every epoch with a marker where the page stands, and this image's fate beside it."""
+    left, right = st.columns(2, gap="large")
+    accuracies, fates = _accuracy_lines(scene), _fate_lines(scene)
+    actual = scene.picked.actual
+    with left:
+        st.markdown("**Accuracy on the test images**")
+        figure_shown(figures.over_epochs(accuracies, "accuracy", percent=True), "epochs-accuracy", "accuracy")
+    with right:
+        whose = "true class" if actual is not None else "present answer"
+        st.markdown(f"**This image: how far its {whose} is ahead of the best other class**")
+        figure_shown(figures.over_epochs(fates, "lead in the logit", percent=False), "epochs-image", "this-image")
+        st.caption("Above zero its logit is the largest. Press play beside the epoch: the maps above move in step.")
+    csv_button(
+        "Both curves", lambda: _line_rows(accuracies, "accuracy") + _line_rows(fates, "lead"), "epochs.csv", "epochs-csv"
+    )
+
+
+def _accuracy_lines(scene: Scene) -> list[Line]:
+    lines = []
+    for snapshot, look, name in zip(scene.snapshots, scene.looks, scene.names, strict=True):
+        epochs = snapshot.run.epochs
+        numbers = [epoch.epoch for epoch in epochs]
+        values = [epoch.validation_accuracy for epoch in epochs]
+        lines.append(Line(name, colour_of(look), numbers, values, numbers.index(snapshot.epoch)))
+    return lines
+
+
+def _fate_lines(scene: Scene) -> list[Line]:
+    lines = []
+    for snapshot, look, name in zip(scene.snapshots, scene.looks, scene.names, strict=True):
+        last = snapshot.run.record.epochs_done
+        scores = inside_memory.all_epochs(snapshot.run, last).scores(look.image)
+        label = look.answer if scene.picked.actual is None else scene.picked.actual
+        answered = answers(output_of(scores, look.output)).tolist()
+        notes = [scene.dataset.classes[answer] for answer in answered]
+        values = lead(scores, label).tolist()
+        lines.append(Line(name, colour_of(look), range(1, last + 1), values, snapshot.epoch - 1, notes=notes))
+    return lines
+
+
+def show_swap(scene: Scene) -> None:
+    """Another pooling on the same class maps: this image's scores, and the accuracy over all test images."""
+    every = [inside_memory.class_maps(snapshot, scene.dataset) for snapshot in scene.snapshots]
+    path = _pick_path(all(map(swap.allows_gem, every)), min(float(maps.min()) for maps in every))
+    parameter = "r" if path == "log-sum-exp" else "p − 1"
+    strength = st.select_slider(
+        f"Pooling: from the mean through {path} ({parameter}) to the maximum",
+        swap.STRENGTHS,
+        1.0,
+        figures.named,
+        key="strength",
+        bind="query-params",
+    )
+    for place, column in enumerate(st.columns(2, gap="large")):
+        look = scene.looks[place]
+        scores = swap.swapped(look.evidence.maps[None], strength, path)[0]
+        answer = int(answers(output_of(scores[None], look.output)))
+        with column:
+            st.markdown(
+                f"**{scene.names[place]}'s class maps, pooled so, answer {scene.dataset.classes[answer]}** "
+                f"(as trained: {scene.dataset.classes[look.answer]})"
+            )
+            figure = figures.score_bars(scene.dataset.classes, scores.tolist(), look.scores.tolist(), colour_of(look))
+            figure_shown(figure, f"swap-scores-{place}", f"{scene.names[place]}-swapped")
+    lines = _swap_lines(scene, path)
+    _tell_accuracies(lines, strength)
+    figure_shown(figures.from_mean_to_max(lines, strength, parameter), "swap-curve", "mean-to-max")
+    csv_button("Accuracy along the way", lambda: _line_rows(lines, "accuracy"), "mean-to-max.csv", "swap-csv")
+
+
+def _pick_path(gem_allowed: bool, lowest: float) -> swap.Path:
+    if gem_allowed:
+        return st.segmented_control(
+            "Way", ["log-sum-exp", "GeM"], default="log-sum-exp", key="way", bind="query-params", required=True
+        )
+    st.caption(
+        f"The way leads through log-sum-exp. GeM, mean(x^p)^(1/p), is not offered: it is defined for values of 0 and more, "
+        f"and these class maps are signed, down to {signed(lowest)}."
+    )
+    return "log-sum-exp"
+
+
+def _swap_lines(scene: Scene, path: swap.Path) -> list[Line]:
+    """A line for each network, on what its recipe takes answers from; where those are sigmoids, one on the logits too."""
+    lines = []
+    for snapshot, look, name in zip(scene.snapshots, scene.looks, scene.names, strict=True):
+        place = swap.place_of(look.network.pool)
+        marked = swap.STRENGTHS.index(place) if place in swap.STRENGTHS else None
+        for output in dict.fromkeys([look.output, "logits"]):
+            accuracies = inside_memory.curve(snapshot, scene.dataset, output, path)
+            own = output == look.output
+            title = name if own else f"{name}, answers from the logits"
+            dash = "solid" if own else "dot"
+            lines.append(Line(title, colour_of(look), swap.STRENGTHS, accuracies, marked if own else None, dash))
+    return lines
+
+
+def _tell_accuracies(lines: list[Line], strength: float) -> None:
+    at = swap.STRENGTHS.index(strength)
+    told = [
+        f"**{line.name}** {line.y[at]:.1%}" + (f" (trained: {line.y[line.marked]:.1%})" if line.marked is not None else "")
+        for line in lines
+        if line.dash == "solid"
+    ]
+    st.markdown("Accuracy over all test images with this pooling: " + ", ".join(told) + ".")
+
+
+def show_disagreement(scene: Scene) -> None:
+    """The test images that tell the networks apart, and those that neither gets right; a click opens one above."""
+    found = inside_memory.disagreement(*scene.snapshots, scene.dataset)
+    first, second = scene.names
+    titles: dict[str, Kind] = {
+        f"only {first} is right": "first",
+        f"only {second} is right": "second",
+        "both are wrong": "both",
+        "surest mistakes": "sure",
+    }
+    chosen = st.segmented_control(
+        "Test images on which", list(titles), default=next(iter(titles)), key="kind", bind="query-params", required=True
+    )
+    classes = scene.dataset.classes
+    gallery_side, count_side = st.columns([3, 1.2], gap="large")
+    with count_side:
+        st.markdown("**How many there are**")
+        _counts(found, titles, classes)
+    with gallery_side:
+        name = st.selectbox("True class", [EVERY_CLASS, *classes], key="true", bind="query-params", width=220)
+        label = None if name == EVERY_CLASS else classes.index(name)
+        _gallery(scene, found, titles[chosen], label)
+
+
+def _counts(found: Disagreement, titles: dict[str, Kind], classes: tuple[str, ...]) -> None:
+    short = {title.removesuffix(" is right").replace("are ", ""): kind for title, kind in titles.items() if kind != "sure"}
+    rows = [
+        {"true class": name} | {title: found.count(kind, label) for title, kind in short.items()}
+        for label, name in [(None, EVERY_CLASS), *enumerate(classes)]
+    ]
+    st.dataframe(pd.DataFrame(rows), hide_index=True, width="stretch", height=36 * (len(rows) + 1))
+    csv_button("These counts", lambda: rows, "disagreement.csv", "counts-csv")
+
+
+def _gallery(scene: Scene, found: Disagreement, kind: Kind, label: int | None) -> None:
+    indices = found.found(kind, label).tolist()
+    if not indices:
+        st.info("There is no such image.", icon=":material/search_off:")
+        return
+    pages = math.ceil(len(indices) / GALLERY)
+    page = st.pagination(pages, key="page", bind="query-params") if pages > 1 else 1
+    classes, names = scene.dataset.classes, scene.names
+    items = [
+        Item(
+            index,
+            scene.dataset.test.images[index],
+            classes[int(found.actual[index])],
+            [
+                f"{name}: {classes[int(answered.labels[index])]}"
+                for name, answered in zip(names, (found.first, found.second), strict=True)
+            ],
+        )
+        for index in indices[(page - 1) * GALLERY : page * GALLERY]
+    ]
+    st.caption(
+        f"{len(indices):,} of {len(scene.dataset.test):,} test images, the most striking first; a click opens one above."
+    )
+    show_gallery(items, "gallery", _open)
+
+
+def _open(index: int) -> None:
+    st.session_state.image, st.session_state.source = index, TEST
+
+
+def _line_rows(lines: list[Line], value: str) -> list[dict[str, object]]:
+    return [{"network": line.name, "at": x, value: y} for line in lines for x, y in zip(line.x, line.y, strict=True)]
