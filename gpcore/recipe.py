@@ -16,7 +16,7 @@ Pool = Literal["gap", "gmp", "lse", "avgmax"]
 DatasetName = Literal["fashion-mnist", "mnist", "kmnist", "cifar10"]
 Output = Literal["sigmoid", "logits"]
 Schedule = Literal["constant", "one-cycle"]
-Augmentation = Literal["none", "flip", "flip-crop"]
+Augmentation = Literal["none", "flip", "flip-crop", "photo"]
 Precision = Literal["float32", "bfloat16"]
 
 FOLDER_PREFIX = "folder:"
@@ -125,4 +125,7 @@ ARTICLE = Recipe()
 MODERN = Recipe(name="modern", epochs=20, learning_rate=3e-3, schedule="one-cycle", output="logits", shuffle=True)
 """The same network as it would be trained today: plain logits, shuffled, a one-cycle learning rate."""
 
-RECIPES: dict[str, Recipe] = {"article": ARTICLE, "modern": MODERN}
+PHOTO = MODERN.but(name="photo", epochs=16, augmentation="photo")
+"""`MODERN`, trained on what its images might look like had they been cut out of photographs (training/photographic.py)."""
+
+RECIPES: dict[str, Recipe] = {"article": ARTICLE, "modern": MODERN, "photo": PHOTO}

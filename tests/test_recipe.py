@@ -108,7 +108,7 @@ def test_a_whole_number_is_a_learning_rate_too():
         ({"schedule": "cosine"}, "schedule is 'cosine': choose one of constant, one-cycle."),
         ({"output": "softmax"}, "output is 'softmax': choose one of sigmoid, logits."),
         ({"shuffle": 1}, "shuffle is 1: it must be of type bool, not int."),
-        ({"augmentation": "mixup"}, "augmentation is 'mixup': choose one of none, flip, flip-crop."),
+        ({"augmentation": "mixup"}, "augmentation is 'mixup': choose one of none, flip, flip-crop, photo."),
         ({"precision": "float16"}, "precision is 'float16': choose one of float32, bfloat16."),
         ({"seed": -1}, "seed is -1: it must lie between 0 and 2,147,483,647."),
         ({"train_images": 0}, "train_images is 0: it must lie between 1 and 10,000,000."),

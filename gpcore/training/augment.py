@@ -8,6 +8,7 @@ from torch import Tensor
 from torch.nn import functional
 
 from gpcore.recipe import Augmentation
+from gpcore.training.photographic import photographic
 
 Images = Float[Tensor, "n channels height width"]
 
@@ -42,4 +43,5 @@ AUGMENTATIONS: dict[Augmentation, Callable[[Images, torch.Generator], Images]] =
     "none": unchanged,
     "flip": flip,
     "flip-crop": flip_crop,
+    "photo": photographic,
 }
