@@ -3,6 +3,7 @@
 import json
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from gpcore.data.datasets import Dataset
 from gpcore.errors import CheckpointError, DatasetError, StoreError
@@ -44,12 +45,12 @@ class Run:
     @property
     def classes(self) -> tuple[str, ...]:
         """The names of the classes, in the order of the network's outputs."""
-        return tuple(json.loads(self._described("classes")))
+        return tuple(self._described("classes"))
 
     @property
     def image_shape(self) -> tuple[int, int, int]:
         """(channels, height, width) of the images it was trained on."""
-        channels, height, width = json.loads(self._described("image_shape"))
+        channels, height, width = self._described("image_shape")
         return channels, height, width
 
     @property
@@ -65,8 +66,8 @@ class Run:
         """
         path = self._weights(epoch)
         tensors, _ = checkpoint.read_tensors(path)
-        channels, *_ = self.image_shape
-        network = ConvNet(self.recipe.pool, channels, len(self.classes))
+        channels, *_ = self._described("image_shape", epoch)
+        network = ConvNet(self.recipe.pool, channels, len(self._described("classes", epoch)))
         checkpoint.load_weights(network, tensors, path)
         return network.eval().requires_grad_(False)
 
@@ -87,10 +88,11 @@ class Run:
             raise CheckpointError(f"{self.id} has no weights of epoch {epoch}: it has {saved[0]} to {saved[-1]}.")
         return self.store.weights(self.id, epoch if epoch is not None else saved[-1])
 
-    def _described(self, key: str) -> str:
-        path = self._weights(None)
+    def _described(self, key: str, epoch: int | None = None) -> list[Any]:
+        """What a weights file says of itself; each epoch's its own, so that one damaged file spoils no other epoch."""
+        path = self._weights(epoch)
         try:
-            return checkpoint.read_metadata(path)[key]
+            return json.loads(checkpoint.read_metadata(path)[key])
         except KeyError as error:
             raise CheckpointError(f"{path} does not say its {key}: it was not written by this program.") from error
 
