@@ -96,12 +96,12 @@ def empty_environment(monkeypatch: pytest.MonkeyPatch, tmp_path: Path, data_fold
 
 def _point_pages_at(monkeypatch: pytest.MonkeyPatch, checkpoints: Path, store: Path, data: Path) -> Path:
     monkeypatch.chdir(ROOT)
-    for name, value in _settings(checkpoints, store, data).items():
+    for name, value in settings(checkpoints, store, data).items():
         monkeypatch.setenv(name, value)
     return store
 
 
-def _settings(checkpoints: Path, store: Path, data: Path) -> dict[str, str]:
+def settings(checkpoints: Path, store: Path, data: Path) -> dict[str, str]:
     return {"POOLSCOPE_CHECKPOINTS": str(checkpoints), "POOLSCOPE_STORE": str(store), "POOLSCOPE_DATA": str(data)}
 
 
@@ -109,7 +109,7 @@ def _settings(checkpoints: Path, store: Path, data: Path) -> dict[str, str]:
 def server(filled_store: Path, tmp_path_factory: pytest.TempPathFactory, data_folder: Path) -> Iterator[str]:
     """The address of a dashboard whose shipped store is the filled one, and whose own store is empty at first."""
     folder = tmp_path_factory.mktemp("server")
-    with _served(_settings(filled_store, folder / "runs", data_folder), folder / "log") as address:
+    with served(settings(filled_store, folder / "runs", data_folder), folder / "log") as address:
         yield address
 
 
@@ -117,19 +117,19 @@ def server(filled_store: Path, tmp_path_factory: pytest.TempPathFactory, data_fo
 def shipped_server(tmp_path_factory: pytest.TempPathFactory, data_folder: Path) -> Iterator[str]:
     """The address of a dashboard over the runs that ship with the project, as a newcomer sees it."""
     folder = tmp_path_factory.mktemp("shipped")
-    with _served(_settings(ROOT / "checkpoints", folder / "runs", data_folder), folder / "log") as address:
+    with served(settings(ROOT / "checkpoints", folder / "runs", data_folder), folder / "log") as address:
         yield address
 
 
 @contextlib.contextmanager
-def _served(settings: dict[str, str], log: Path) -> Iterator[str]:
+def served(environment: dict[str, str], log: Path) -> Iterator[str]:
     """A real `streamlit run app.py` until the context ends."""
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
     command = [sys.executable, "-m", "streamlit", "run", "app.py"]
     command += ["--server.headless", "true", "--server.address", "127.0.0.1", "--server.port", str(port)]
-    environment = os.environ | settings | {"NO_COLOR": "1"}
+    environment = os.environ | environment | {"NO_COLOR": "1"}
     with open(log, "wb") as output:
         process = subprocess.Popen(command, cwd=ROOT, env=environment, stdout=output, stderr=subprocess.STDOUT)
     SERVER_LOGS[log] = 0
