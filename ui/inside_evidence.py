@@ -25,12 +25,12 @@ def show_evidence(scene: Scene) -> None:
             st.markdown(f"**Why {classes[look.answer]} and not {classes[look.contest.rival]}**")
             figure_shown(figures.set_against(look, classes), f"against-{place}", f"{scene.names[place]}-rival")
             _contest(look, classes)
-    rows = lambda: [  # noqa: E731  # called only when the button is pressed
-        row | {"network": name}
-        for look, name in zip(scene.looks, scene.names, strict=True)
-        for row in figures.cell_rows(look, classes)
-    ]
-    csv_button("Every cell of every class", rows, "evidence.csv", "evidence-csv")
+    csv_button(
+        "Every cell of every class",
+        lambda: _rows(scene, lambda look: figures.cell_rows(look, classes)),
+        "evidence.csv",
+        "evidence-csv",
+    )
 
 
 def _proof(look: Look, label: int) -> None:
@@ -41,7 +41,7 @@ def _proof(look: Look, label: int) -> None:
         parts.append(f"{found.remainder_name}: {signed(found.remainders[label].item())}")
     st.markdown(
         f":material/check: {' and '.join(parts)} make **{found.totals[label].item():+.5f}**; the network itself scores "
-        f"**{found.scores[label].item():+.5f}**. Over all classes they differ by {found.largest_error:.0e} of the score at most."
+        f"**{found.scores[label].item():+.5f}**. Over all classes the two differ by {found.largest_error:.0e} of it at most."
     )
 
 
@@ -49,8 +49,8 @@ def _contest(look: Look, classes: tuple[str, ...]) -> None:
     contest = look.contest
     if look.tied:
         st.markdown(
-            f":material/info: {classes[contest.rival]} has the larger logit, but both sigmoids are 1.0 in float32, and of equal "
-            f"outputs the article takes the lower class, {classes[contest.winner]}."
+            f":material/info: {classes[contest.rival]} has the larger logit, but both sigmoids are exactly 1, and of "
+            f"equal outputs the article takes the lower class, {classes[contest.winner]}."
         )
         return
     remainder = f", {look.evidence.remainder_name} {signed(contest.remainder)}" if look.evidence.remainder_name else ""
@@ -67,10 +67,11 @@ def show_on_the_image(scene: Scene) -> None:
             figure_shown(figures.over_the_image(look, name), f"image-{place}", f"{scene.names[place]}-on-the-image")
             row, column_ = look.evidence.strongest_cell(look.answer)
             st.caption(
-                f"Solid: the pixels at the centre of the strongest cell (row {row}, column {column_}). Dotted: its receptive "
-                f"field, {figures.field_size(look)}, all that it can depend on. The gradient says which pixels it does depend on."
+                f"Solid: the pixels at the centre of the strongest cell (row {row}, column {column_}). Dotted: its "
+                f"receptive field, {figures.field_size(look)}: all that it can depend on; the gradient shows on what it does."
             )
-    rows = lambda: [  # noqa: E731
-        row | {"network": name} for look, name in zip(scene.looks, scene.names, strict=True) for row in figures.pixel_rows(look)
-    ]
-    csv_button("Gradient of every pixel", rows, "gradients.csv", "gradients-csv")
+    csv_button("Gradient of every pixel", lambda: _rows(scene, figures.pixel_rows), "gradients.csv", "gradients-csv")
+
+
+def _rows(scene: Scene, rows_of: Callable[[Look], list[dict[str, Any]]]) -> list[dict[str, Any]]:
+    return [{"network": name, **row} for name, look in zip(scene.names, scene.looks, strict=True) for row in rows_of(look)]

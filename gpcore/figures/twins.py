@@ -7,14 +7,13 @@ from torch import Tensor
 from gpcore.figures.maps import MapGrid
 from gpcore.figures.theme import NEUTRAL, POOL_COLOURS
 from gpcore.insight import features
-from gpcore.insight.features import Scale
 from gpcore.insight.look import Look
 from gpcore.nets.convnet import CLASS_MAPS
 from gpcore.nets.pooling import POOLS
 
 
 def twin_grids(
-    looks: Sequence[Look], layer: int, classes: Sequence[str], scale: Scale = "layer", sort: bool = False
+    looks: Sequence[Look], layer: int, classes: Sequence[str], scale: str = "layer", sort: bool = False
 ) -> list[MapGrid]:
     """One grid for every look; with `sort` the maps that add most to the answer come first.
 

@@ -122,8 +122,10 @@ def order(values: Float[Tensor, " maps"] | None, count: int) -> Int64[Tensor, " 
     return torch.arange(count) if values is None else values.argsort(descending=True, stable=True)
 
 
-def shades(grids: Sequence[Float[Tensor, "channels height width"]], scale: Scale) -> list[Float[Tensor, "c h w"]]:
-    """The maps of several networks as brightness: `(x - low) / (high - low)` over what shares a scale, so in [0, 1].
+def shades(grids: Sequence[Float[Tensor, "..."]], scale: str) -> list[Float[Tensor, "..."]]:
+    """The maps (channels, height, width) of several networks as brightness in [0, 1].
+
+    That is `(x - low) / (high - low)`, with the lowest and the highest value of all that shares a scale (`Scale`).
 
     Where all values are equal there is nothing to spread: zeros stay 0, any other value becomes 1/2.
 

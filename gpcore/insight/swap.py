@@ -46,7 +46,7 @@ def generalised_mean_pool(maps: Maps, p: float) -> Scores:
     return relative.pow(p).mean((2, 3)).pow(1 / p) * top[:, :, 0, 0]
 
 
-def swapped(maps: Maps, strength: float, path: Path = "log-sum-exp") -> Scores:
+def swapped(maps: Maps, strength: float, path: str = "log-sum-exp") -> Scores:
     """The scores at one point of the way: the mean at 0, the maximum at infinity.
 
     Raises:
@@ -74,7 +74,7 @@ def accuracy_curve(
     maps: Maps,
     labels: Int64[Tensor, " n"],
     output: Output,
-    path: Path = "log-sum-exp",
+    path: str = "log-sum-exp",
     strengths: Sequence[float] = STRENGTHS,
 ) -> list[float]:
     """The accuracy over all images at every point of the way."""

@@ -1,0 +1,174 @@
+"""The *Inside* page without a browser: what it shows, what a link restores, and what it says where something is missing."""
+
+from pathlib import Path
+
+import numpy as np
+import PIL.Image
+import pytest
+from streamlit.testing.v1 import AppTest
+
+from gpcore.__main__ import main
+from gpcore.runs.store import Store
+from tests.test_features import with_linear_head
+from ui import cached
+
+PAGE = str(Path(__file__).parent.parent / "pages" / "inside.py")
+
+SECTIONS = ["The evidence", "On the image", "Over the epochs", "Swap the pooling", "Where they disagree"]
+
+
+def opened(**link: str) -> AppTest:
+    page = AppTest.from_file(PAGE, default_timeout=60)
+    page.query_params.update(link)
+    return page.run()
+
+
+def text(page: AppTest) -> str:
+    """All that a reader finds on the page."""
+    assert not page.exception
+    found = [*page.markdown, *page.caption, *page.warning, *page.error, *page.info, *page.get("html")]
+    return "\n".join(getattr(element, "value", None) or getattr(element.proto, "body", "") for element in found)
+
+
+def test_it_opens_on_the_pair_the_class_maps_and_a_trouser(app_environment):
+    page = opened()
+    assert "Test image 2: Trouser" in text(page)
+    assert [box.value for box in page.selectbox[:2]] == ["checkpoints/article-gap-seed0", "checkpoints/article-gmp-seed0"]
+    assert page.slider(key="layer").value == 16
+    assert "16 · Conv2d 32→10 · 10×3×3" in text(page)
+
+
+def test_without_runs_it_says_what_to_do(empty_environment):
+    page = opened()
+    assert "There are no trained runs yet" in text(page)
+
+
+@pytest.mark.parametrize("section", SECTIONS)
+def test_every_section_shows_itself(app_environment, section):
+    page = opened(show=section, image="7", layer="13", epoch="1", of="Bag")
+    assert not page.error
+    assert "Test image 7" in text(page)
+    assert page.slider(key="epoch").value == 1
+
+
+def test_the_page_shows_that_the_cells_add_up(app_environment):
+    words = text(opened())
+    assert words.count("the network itself scores") == 2
+
+
+@pytest.mark.parametrize(
+    ("link", "sentence"),
+    [
+        ({"image": "10000"}, "The link asks for test image '10000': choose one from 0 to 9,999."),
+        ({"image": "two"}, "The link asks for test image 'two': choose one from 0 to 9,999."),
+        ({"layer": "18"}, "The link asks for layer '18': choose one from 0 to 17."),
+        ({"layer": "-1"}, "The link asks for layer '-1': choose one from 0 to 17."),
+        ({"epoch": "3"}, "The link asks for epoch '3': choose one from 1 to 2."),
+        ({"run": "runs/gone"}, "The link asks for the run 'runs/gone', which is not here"),
+        ({"run2": "runs/gone"}, "The link asks for the second run 'runs/gone', which is not here"),
+        ({"class": "Hat"}, "The link asks for the class 'Hat', which is not here"),
+    ],
+)
+def test_a_link_to_what_is_not_there_is_explained_and_the_rest_is_shown(app_environment, link, sentence):
+    page = opened(**link)
+    assert sentence in text(page)
+    assert "Test image 2: Trouser" in text(page)
+
+
+def test_a_run_deleted_in_another_tab_gives_way_to_another(app_environment, data_folder):
+    options = ["--epochs", "1", "--train-images", "64", "--store", str(app_environment), "--data", str(data_folder)]
+    assert main(["train", "--pool", "lse", *options]) == 0
+    page = opened(run="runs/article-lse-seed0")
+    assert page.selectbox(key="run").value == "runs/article-lse-seed0"
+    Store(app_environment).delete("article-lse-seed0")
+    page.run()
+    assert "LSE" not in text(page)
+    assert page.selectbox(key="run").value == "checkpoints/article-gap-seed0"
+
+
+def test_weights_that_vanish_are_a_sentence(app_environment, data_folder):
+    options = ["--epochs", "1", "--train-images", "64", "--store", str(app_environment), "--data", str(data_folder)]
+    assert main(["train", "--pool", "avgmax", *options]) == 0
+    (app_environment / "article-avgmax-seed0" / "epoch-001.safetensors").unlink()
+    assert "article-avgmax-seed0 has no weights" in text(opened(run="runs/article-avgmax-seed0"))
+
+
+def test_the_buttons_go_through_the_images_of_a_class(app_environment, fashion):
+    page = opened(**{"class": "Bag"})
+    bags = (fashion.test.labels == 8).nonzero()[:, 0].tolist()
+    page.button(key="next").click().run()
+    assert page.number_input(key="image").value == next(index for index in bags if index > 2)
+    page.button(key="random").click().run()
+    assert page.number_input(key="image").value in bags
+    page.number_input(key="image").set_value(bags[0]).run()
+    page.button(key="previous").click().run()
+    assert page.number_input(key="image").value == bags[-1]
+
+
+def test_the_button_finds_an_image_on_which_the_networks_disagree(app_environment):
+    page = opened()
+    page.button(key="differing").click().run()
+    cards = [element.proto.body for element in page.get("html")]
+    assert len(cards) == 2
+    assert sum("✓" in card for card in cards) == 1
+
+
+def test_what_is_done_to_the_image_reaches_scores_and_can_be_undone(app_environment):
+    page = opened()
+    before = [element.proto.body for element in page.get("html")]
+    page.slider(key="right").set_value(9).run()
+    page.slider(key="columns").set_value((0, 12)).run()
+    assert "(changed)" in text(page)
+    assert [element.proto.body for element in page.get("html")] != before
+    next(button for button in page.button if button.label == "Undo all").click().run()
+    assert [element.proto.body for element in page.get("html")] == before
+
+
+def test_a_picture_sent_on_from_another_page_is_looked_at(app_environment):
+    page = AppTest.from_file(PAGE, default_timeout=60)
+    page.session_state["sent_picture"] = {"name": "my <b>shirt</b>.jpg", "pixels": np.full((28, 28), 90, np.uint8)}
+    page.run()
+    assert "my" in text(page)
+    assert "Test image" not in text(page)
+    page.session_state["sent_picture"] = {"name": "large.jpg", "pixels": np.zeros((40, 40), np.uint8)}
+    page.run()
+    assert "large.jpg has the shape 1×40×40, and these networks were trained on 1×28×28" in text(page)
+
+
+def test_swapping_needs_no_training_and_says_why_there_is_no_gem(app_environment):
+    page = opened(show="Swap the pooling")
+    assert "GeM, mean(x^p)^(1/p), is not offered" in text(page)
+    page.select_slider(key="strength").set_value(0.0).run()
+    assert "Accuracy over all test images with this pooling" in text(page)
+
+
+def test_playing_begins_at_the_first_epoch(app_environment):
+    page = opened(show="Over the epochs")
+    page.button(key="play").click().run()
+    assert page.slider(key="epoch").value == 1
+    assert "epoch 1" in text(page)
+
+
+def test_a_head_without_class_maps_says_so_plainly(app_environment, monkeypatch):
+    network = cached.SharedNetwork(with_linear_head(), cached.threading.Lock())
+    monkeypatch.setattr(cached, "network", lambda run, epoch=None: network)
+    page = opened()
+    assert "not in a global pooling, so it has no class maps" in text(page)
+    assert page.slider(key="layer").value == 16
+
+
+def test_runs_on_larger_colour_images_are_shown_as_they_are(app_environment, data_folder, tmp_path):
+    generator = np.random.default_rng(0)
+    for name in ("ants", "bees"):
+        (tmp_path / "insects" / name).mkdir(parents=True)
+        for number in range(10):
+            pixels = generator.integers(0, 256, (44, 52, 3), np.uint8)
+            PIL.Image.fromarray(pixels).save(tmp_path / "insects" / name / f"{number}.png")
+    options = ["--dataset", f"folder:{tmp_path / 'insects'}", "--epochs", "1", "--store", str(app_environment)]
+    assert main(["train", "--pool", "gap", *options]) == 0
+    key = "runs/" + Store(app_environment).runs()[0].id
+    page = opened(run=key)
+    assert page.selectbox(key="run2").options == [key]  # nothing else saw such images
+    assert "16 · Conv2d 32→2 · 2×5×6" in text(page)
+    for section in SECTIONS:
+        assert not opened(run=key, show=section).error
