@@ -1,5 +1,8 @@
 """The sections of *Inside* that are about one image: its evidence, cell by cell, and where on the image it lies."""
 
+from collections.abc import Callable
+from typing import Any
+
 import streamlit as st
 
 from gpcore.figures import evidence as figures
