@@ -168,7 +168,9 @@ def test_a_file_appears_only_when_it_is_published(tmp_path):
         assert not path.exists()
         assert temporary.parent == path.parent
         assert torch.equal(read_tensors(temporary)[0]["value"], tensors["value"])
+        file = temporary.stat().st_ino
         publish(temporary, path)
+    assert path.stat().st_ino == file  # renamed, not copied: nobody ever sees half of it
     assert [found.name for found in path.parent.iterdir()] == ["weights.safetensors"]
     with staged(path, {"value": torch.zeros(3)}, {}):
         pass  # never published
