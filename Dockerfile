@@ -1,14 +1,14 @@
 # docker build -t poolscope . && docker run -p 8501:8501 -v poolscope-runs:/app/runs poolscope
 FROM python:3.12-slim
 
-# Where PyTorch comes from: by default the builds without CUDA, a fifth of the size. For an NVIDIA card:
-# `docker build --build-arg TORCH_INDEX=https://pypi.org/simple .` and `docker run --gpus all`.
-ARG TORCH_INDEX=https://download.pytorch.org/whl/cpu
+# What pip is told beside the requirements. Without it the image holds PyTorch's CUDA builds (5 GB), for `docker run --gpus all`;
+# `--build-arg PIP_OPTIONS="--extra-index-url INDEX"` with the CPU index that PyTorch's installation page names makes it a
+# fifth of that: of one version pip prefers such an index's build, since 2.9.0+cpu counts as newer than 2.9.0.
+ARG PIP_OPTIONS=""
 
 WORKDIR /app
 COPY requirements.txt .
-# Of one version pip prefers the build of that index: 2.9.0+cpu counts as newer than 2.9.0.
-RUN pip install --no-cache-dir --extra-index-url "$TORCH_INDEX" -r requirements.txt
+RUN pip install --no-cache-dir $PIP_OPTIONS -r requirements.txt
 
 RUN useradd --create-home --uid 1000 poolscope && mkdir runs && chown 1000:1000 . runs
 COPY --chown=1000:1000 . .

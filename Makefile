@@ -1,5 +1,5 @@
 # make app          the dashboard, in a browser                     make test     the tests
-# make checkpoints  train the shipped runs again (about an hour)    make check    format, lint, types, and the tests
+# make checkpoints  train the shipped runs again (an hour)         make check    format, lint, types, and the tests
 #                                                                   make bench    the measured claims
 # Needs Python 3.11 or newer, nothing else: the first call makes .venv and installs what is required.
 
@@ -34,10 +34,7 @@ QUEUE := $(BIN)/python -m gpcore queue --store $(FRESH)
 
 checkpoints: .venv/installed
 	rm -rf $(FRESH)
-	$(QUEUE) --recipe article --pool gap
-	$(QUEUE) --recipe article --pool gmp
-	$(QUEUE) --recipe modern --pool gap
-	$(QUEUE) --recipe modern --pool gmp
+	for recipe in article modern photo; do for pool in gap gmp; do $(QUEUE) --recipe $$recipe --pool $$pool || exit 1; done; done
 	$(BIN)/python -m gpcore worker --once --parallel 2 --device cpu --store $(FRESH)
 	$(BIN)/python -c "from gpcore.runs.store import Store; Store('$(FRESH)').seal()"
 	rm -rf checkpoints

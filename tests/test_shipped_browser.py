@@ -1,0 +1,58 @@
+"""The dashboard as a newcomer opens it, on the runs that ship, in a real browser."""
+
+import re
+
+import pytest
+from playwright.sync_api import Page, expect
+
+from gpcore.runs.store import Store
+from conftest import ROOT
+
+pytestmark = pytest.mark.browser
+
+TITLES = {
+    "inside": "What does pooling see?",
+    "compare": "Which pooling wins, and by how much?",
+    "train": "Train, watch, leave, come back",
+    "classify": "What is in my picture?",
+    "learn": "What is global pooling?",
+}
+
+
+@pytest.mark.parametrize("name", TITLES)
+def test_a_link_opens_its_page(browser_page: Page, shipped_server: str, name: str) -> None:
+    """Also as the first thing that a server is asked for: then app.py, not the page alone, must run."""
+    browser_page.goto(f"{shipped_server}/{name}")
+    expect(browser_page.get_by_role("heading", name=TITLES[name])).to_be_visible(timeout=60_000)
+    expect(browser_page.get_by_role("link", name="Learn")).to_be_visible()
+    expect(browser_page.get_by_test_id("stException")).to_have_count(0)
+
+
+def test_compare_opens_on_the_article(browser_page: Page, shipped_server: str) -> None:
+    browser_page.goto(shipped_server)
+    store = Store(ROOT / "checkpoints", read_only=True)
+    for pool in ("gap", "gmp"):
+        record = store.run(f"article-{pool}-seed0")
+        assert record.last is not None
+        assert record.epochs_done == 60
+        expect(browser_page.get_by_text(f"{record.last.validation_accuracy:.2%}", exact=True)).to_be_visible(timeout=60_000)
+    expect(browser_page.get_by_text("18,370 parameters").first).to_be_visible()
+    expect(browser_page.get_by_text(re.compile("article-gap-seed0 is .* points ahead of article-gmp-seed0"))).to_be_visible()
+    expect(browser_page.locator(".js-plotly-plot .legend").first).to_contain_text("the article's GAP")
+
+
+def test_inside_opens_on_the_trouser_that_both_recognise(browser_page: Page, shipped_server: str) -> None:
+    browser_page.goto(f"{shipped_server}/inside")
+    expect(browser_page.get_by_text("Test image 2: Trouser")).to_be_visible(timeout=60_000)
+    for name in ("GAP", "GMP"):
+        expect(browser_page.get_by_text(f"{name}, epoch 60, answers")).to_be_visible()
+    expect(browser_page.get_by_role("heading", name="Trouser ✓")).to_have_count(2)
+
+
+def test_an_example_is_classified_by_both(browser_page: Page, shipped_server: str) -> None:
+    browser_page.goto(f"{shipped_server}/classify")
+    browser_page.get_by_role("tab", name="Examples").click(timeout=60_000)
+    browser_page.get_by_role("button", name="Try all of them").click()
+    expect(browser_page.get_by_text(re.compile("article-gap-seed0: "))).to_be_visible(timeout=60_000)
+    expect(browser_page.get_by_text(re.compile("article-gmp-seed0: "))).to_be_visible()
+    expect(browser_page.locator(".js-plotly-plot")).to_have_count(4)
