@@ -2,6 +2,8 @@
 
 import streamlit as st
 
+from ui import workers
+
 st.set_page_config(page_title="Poolscope", page_icon=":material/filter_center_focus:", layout="wide")
 
 page = st.navigation(
@@ -14,4 +16,5 @@ page = st.navigation(
     ],
     position="top",
 )
+workers.go_on_at_start()
 page.run()

@@ -1,6 +1,7 @@
 """A dataset so small that an epoch takes a moment: real FashionMNIST images as a folder of files, and runs on it."""
 
 import os
+import signal
 import sqlite3
 import subprocess
 import sys
@@ -80,3 +81,8 @@ def held_by_another(path: Path, seconds: float) -> threading.Thread:
     thread.start()
     held.wait()
     return thread
+
+
+def kill_all(process: subprocess.Popen) -> None:
+    """SIGKILL a process that leads a session, and all that it started, at the same moment."""
+    os.killpg(process.pid, signal.SIGKILL)

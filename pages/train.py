@@ -1,0 +1,78 @@
+"""Train now, watch, leave, come back: a worker process trains what this page puts into the queue."""
+
+import uuid
+
+import streamlit as st
+
+from gpcore.errors import GpcoreError
+from gpcore.recipe import Recipe
+from gpcore.runs.estimate import estimate
+from gpcore.runs.launcher import parallel
+from gpcore.runs.records import RunRecord
+from gpcore.runs.store import Store
+from gpcore.training.fit import find_device
+from ui import cached, training_live, training_runs, widgets
+from ui.recipe_form import ask_for_recipes
+from ui.wording import duration
+
+
+def queue(recipes: list[Recipe]) -> None:
+    """Put the recipes into the queue, several as a pair, and look at what is trained."""
+    pair = uuid.uuid4().hex if len(recipes) > 1 else None
+    for recipe in recipes:
+        cached.own_store().add(recipe, pair=pair)
+    st.session_state[training_runs.CHOSEN] = []
+
+
+def say_how_long(store: Store, recipes: list[Recipe], records: list[RunRecord]) -> None:
+    """How long the new runs should take, judged by earlier ones on this machine."""
+    device = str(find_device())
+    expected = estimate(recipes[0], records, device)
+    if expected is None:
+        st.caption(f"No run on {recipes[0].dataset} has been measured on this machine's {device} yet, so there is no estimate.")
+        return
+    rounds = -(-len(recipes) // parallel(store))
+    queued = sum(run.status == "queued" for run in records)
+    st.caption(
+        f"About {duration(expected.seconds * rounds)} on {device}, by the median of {expected.runs} earlier runs here"
+        + (f"; first come the {queued} in the queue." if queued else ".")
+    )
+
+
+with widgets.errors_shown():
+    store = cached.own_store()
+    records = store.runs()
+
+form, watch = st.columns([1, 2.6], gap="large")
+
+with form:
+    st.subheader("New run")
+    try:
+        recipes = ask_for_recipes()
+        if len(recipes) > 2:
+            st.error("Choose one pooling, or two to train a pair.", icon=":material/error:")
+        elif recipes:
+            say_how_long(store, recipes, records)
+        st.button(
+            "Train the pair" if len(recipes) > 1 else "Train",
+            type="primary",
+            icon=":material/play_arrow:",
+            disabled=len(recipes) not in (1, 2),
+            on_click=queue,
+            args=(recipes,),
+        )
+    except GpcoreError as error:
+        st.error(str(error), icon=":material/error:")
+
+with watch, widgets.errors_shown():
+    training_runs.show_refusal()
+    if not records:
+        st.info("Nothing has been trained here yet. What you train goes on when you leave this page or close the browser.")
+    else:
+        shown = training_runs.choose_runs(records)
+        training_live.show_live([run.id for run in shown])
+        for run in shown:
+            training_runs.show_actions(run)
+        with st.expander(f"All {len(records):,} runs"):
+            training_runs.show_table(records)
+            training_runs.ask_parallel(store)

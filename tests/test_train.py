@@ -1,0 +1,212 @@
+"""The Train page without a browser: what it says of an empty and a filled store, its form, and its buttons."""
+
+import contextlib
+import dataclasses
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+import tiny
+from streamlit.testing.v1 import AppTest
+
+from gpcore.insight.starvation import explained, starved_classes
+from gpcore.recipe import ARTICLE, MODERN, Recipe
+from gpcore.runs import launcher, worker
+from gpcore.runs.estimate import estimate, seconds_left
+from gpcore.runs.store import Store
+
+SLOTS = 4
+
+
+@pytest.fixture
+def store(empty_environment) -> Iterator[Store]:
+    """The store that the page trains into; other workers hold all its slots, so that the page starts none."""
+    opened = Store(empty_environment)
+    opened.set_parallel(SLOTS)
+    with contextlib.ExitStack() as held:
+        for slot in range(SLOTS):
+            held.enter_context(launcher.holding_slot(opened.folder, slot))
+        yield opened
+
+
+@pytest.fixture(scope="session")
+def images(fashion, tmp_path_factory) -> Path:
+    return tiny.make_folder(fashion, tmp_path_factory.mktemp("images") / "three")
+
+
+def trained(store: Store, recipe: Recipe) -> str:
+    claim = store.start(recipe)
+    list(worker.train(store, claim, Path("nowhere"), "cpu"))
+    return claim.run
+
+
+def page() -> AppTest:
+    return AppTest.from_file(tiny.ROOT / "pages/train.py", default_timeout=60).run()
+
+
+def said(app: AppTest) -> str:
+    kinds = (app.error, app.warning, app.info, app.caption, app.markdown)
+    return "\n".join(element.value for kind in kinds for element in kind)
+
+
+def button(app: AppTest, label: str):
+    return next(element for element in app.button if element.label == label)
+
+
+def test_an_empty_store_invites_to_train(store):
+    app = page()
+    assert not app.exception
+    assert "Nothing has been trained here yet." in said(app)
+    assert "there is no estimate" in said(app)
+
+
+def test_the_form_explains_every_field_and_its_range(store):
+    app = page()
+    helps = {element.label: element.help for kind in (app.number_input, app.selectbox, app.toggle) for element in kind}
+    for spec in dataclasses.fields(Recipe):
+        if spec.name not in ("name", "pool"):
+            explanation = helps[spec.name.replace("_", " ").capitalize()]
+            assert spec.metadata["help"][1:] in explanation
+            if "low" in spec.metadata:
+                assert f"{spec.metadata['high']:,g}" in explanation
+
+
+def test_a_pair_is_queued_with_all_that_was_chosen(store):
+    app = page()
+    app.number_input(key="new-modern-epochs").set_value(3)
+    app.number_input(key="new-modern-train_images").set_value(500)
+    app.toggle(key="new-modern-shuffle").set_value(False).run()
+    button(app, "Train the pair").click().run()
+    assert not app.exception
+    first, second = store.runs()
+    assert first.recipe == MODERN.but(epochs=3, train_images=500, shuffle=False, pool="gap")
+    assert second.recipe == first.recipe.but(pool="gmp")
+    assert first.pair == second.pair is not None
+    assert [bar.text.split(" · ")[1] for bar in bars(app)] == ["number 1 in the queue", "number 2 in the queue"]
+
+
+def bars(app: AppTest) -> list:
+    return [element.proto for element in app.get("progress")]
+
+
+def test_another_recipe_brings_its_own_values(store):
+    app = page()
+    app.segmented_control(key="new-recipe").set_value("article").run()
+    app.pills(key="new-pools").set_value(["gmp"]).run()
+    button(app, "Train").click().run()
+    assert [run.recipe for run in store.runs()] == [ARTICLE.but(pool="gmp")]
+
+
+@pytest.mark.parametrize(
+    ("key", "value", "sentence"),
+    [
+        ("new-modern-epochs", 0, "epochs is 0: it must lie between 1 and 10,000."),
+        ("new-modern-learning_rate", 50.0, "learning_rate is 50.0: it must lie between 1e-08 and 10.0."),
+        ("new-modern-seed", -1, "seed is -1: it must lie between 0 and 2,147,483,647."),
+    ],
+)
+def test_a_bad_value_is_one_sentence_and_nothing_is_queued(store, key, value, sentence):
+    app = page()
+    app.number_input(key=key).set_value(value).run()
+    assert sentence in said(app)
+    assert not [element for element in app.button if element.label.startswith("Train")]
+    assert store.idle()
+
+
+@pytest.mark.parametrize(("pools", "sentence"), [([], ""), (["gap", "gmp", "lse"], "Choose one pooling, or two")])
+def test_one_or_two_poolings_can_be_trained(store, pools, sentence):
+    app = page()
+    app.pills(key="new-pools").set_value(pools).run()
+    assert sentence in said(app)
+    assert button(app, "Train the pair" if pools else "Train").disabled
+
+
+def test_a_trained_run_is_drawn_and_can_be_extended_repeated_renamed_and_deleted(store, images):
+    run = trained(store, tiny.recipe(images, epochs=2))
+    app = page()
+    assert not app.exception
+    assert "finished" in said(app)
+    assert len(app.get("plotly_chart")) == 2
+    app.number_input(key=f"epochs-{run}").set_value(5).run()
+    button(app, "Go on").click().run()
+    assert (store.run(run).status, store.run(run).recipe.epochs) == ("queued", 5)
+    button(app, "Stop").click().run()
+    assert store.run(run).status == "stopped"
+    button(app, "Resume").click().run()
+    assert store.run(run).status == "queued"
+    app.text_input(key=f"title-{run}").set_value("**Mine** <b>").run()
+    button(app, "Rename").click().run()
+    assert store.run(run).title == "**Mine** <b>"
+    button(app, "Train it").click().run()
+    twin = store.runs()[-1]
+    assert (twin.recipe.pool, twin.pair) == ("gmp", store.run(run).pair)
+    assert not app.exception
+    next(element for element in app.button if element.key == f"delete-{run}").click().run()
+    assert not app.exception
+    assert [record.id for record in store.runs()] == [twin.id]
+
+
+def test_what_can_not_be_done_is_said(store, images):
+    run = trained(store, tiny.recipe(images, epochs=2))
+    app = page()
+    app.number_input(key=f"epochs-{run}").set_value(1).run()
+    button(app, "Go on").click().run()
+    assert f"{run} has 2 epochs already" in said(app)
+    assert not app.exception
+
+
+def test_a_run_that_failed_says_why(store, tmp_path):
+    claim = store.start(tiny.recipe(tmp_path / "gone"))
+    with contextlib.suppress(Exception):
+        list(worker.train(store, claim, Path("nowhere"), "cpu"))
+    app = page()
+    assert "There is no folder" in said(app)
+    assert button(app, "Resume")
+
+
+def test_runs_that_a_link_names_are_shown_and_missing_ones_are_explained(store, images):
+    first, *_ = (store.add(tiny.recipe(images, seed=seed)) for seed in range(3))
+    app = AppTest.from_file(tiny.ROOT / "pages/train.py", default_timeout=60)
+    app.query_params["runs"] = first
+    assert app.run().multiselect(key="runs").value == [first]
+    app = AppTest.from_file(tiny.ROOT / "pages/train.py", default_timeout=60)
+    app.query_params["runs"] = "gone"
+    assert "'gone'" in said(app.run())
+    assert not app.exception
+
+
+def test_the_number_of_runs_at_once_can_be_set(store, images):
+    store.add(tiny.recipe(images))
+    app = page()
+    next(element for element in app.number_input if element.label == "Runs at once").set_value(3).run()
+    assert store.parallel() == 3
+
+
+def test_a_damaged_store_is_one_sentence(empty_environment):
+    empty_environment.mkdir()
+    (empty_environment / "runs.db").write_bytes(b"damaged" * 1000)
+    app = page()
+    assert not app.exception
+    assert "is damaged or no store" in said(app)
+
+
+def test_an_estimate_follows_from_what_earlier_runs_took(store, images):
+    run = trained(store, tiny.recipe(images, epochs=2))
+    record = store.run(run)
+    same = estimate(record.recipe, [record], "cpu")
+    assert same.seconds == pytest.approx(record.seconds)
+    assert estimate(record.recipe.but(epochs=6), [record], "cpu").seconds == pytest.approx(3 * record.seconds)
+    assert estimate(record.recipe, [record], "cuda") is None
+    assert estimate(MODERN, [record], "cpu") is None
+    under_way = dataclasses.replace(record, progress={"step": 30, "steps": 40}, recipe=record.recipe.but(epochs=4))
+    assert seconds_left(under_way) == pytest.approx(record.seconds / 2)
+
+
+def test_a_starved_class_is_named_with_its_counts():
+    # The article's GAP after 19 epochs answered Shirt 233 times in 10,000.
+    confusion = [[900, 0, 100, 0], [0, 1000, 0, 0], [500, 0, 480, 20], [700, 0, 87, 213]]
+    starved = starved_classes(confusion, ["T-shirt", "Trouser", "Pullover", "Shirt"])
+    assert [(one.name, one.answered, one.actual) for one in starved] == [("Shirt", 233, 1000)]
+    assert explained(starved).startswith("hardly ever answers Shirt 233 times (1,000 would be right). Accuracy stays")
+    assert explained([]) == ""
+    assert starved_classes([[10, 0, 0], [10, 0, 0], [10, 0, 0]], "abc") == []  # not learnt anything yet

@@ -1,0 +1,79 @@
+"""The form of a recipe, made from the fields of `Recipe`: their explanations, choices and ranges stand there alone."""
+
+import dataclasses
+from dataclasses import Field
+from typing import Any, get_args
+
+import streamlit as st
+
+from gpcore.recipe import FOLDER_PREFIX, RECIPES, DatasetName, Recipe
+
+FIELDS: dict[str, Field] = {spec.name: spec for spec in dataclasses.fields(Recipe)}
+
+SHORT = ("dataset", "epochs", "seed")
+"""What is asked of everybody, beside the pooling and the recipe to start from; the rest is under "more"."""
+
+
+def ask_for_recipes() -> list[Recipe]:
+    """One recipe, or, if two poolings are chosen, a pair that differs in nothing else; none while no pooling is chosen.
+
+    Raises:
+        RecipeError: a field has a value that is not allowed.
+    """
+    pools = st.pills(
+        "Pooling",
+        FIELDS["pool"].metadata["choices"],
+        selection_mode="multi",
+        default=["gap", "gmp"],
+        format_func=str.upper,
+        key="new-pools",
+        persist_state="session",
+        help=f"{explained('pool')} Choose two to train a pair: same seed, same trunk, same order of the images.",
+    )
+    name = st.segmented_control(
+        "Recipe",
+        list(RECIPES),
+        default="modern",
+        required=True,
+        key="new-recipe",
+        persist_state="session",
+        help="Sets all other fields; change from there what you like.",
+    )
+    start = RECIPES[name or "modern"]
+    values = {field: _ask(field, start) for field in SHORT}
+    with st.expander("More"):
+        rest = [field for field in FIELDS if field not in (*SHORT, "name", "pool")]
+        values |= {field: _ask(field, start) for field in rest}
+    return [start.but(**values, pool=pool) for pool in pools]
+
+
+def explained(field: str) -> str:
+    """A field's explanation and what it allows, as a sentence."""
+    metadata = FIELDS[field].metadata
+    sentence = metadata["help"][0].upper() + metadata["help"][1:]
+    allowed = f", from {metadata['low']:,g} to {metadata['high']:,g}" if "low" in metadata else ""
+    return f"{sentence}{allowed}."
+
+
+def _ask(field: str, start: Recipe) -> Any:
+    """The widget for a field; another recipe to start from has widgets of its own, with its values."""
+    metadata, value = FIELDS[field].metadata, getattr(start, field)
+    shared: dict[str, Any] = {
+        "key": f"new-{start.name}-{field}",
+        "help": explained(field),
+        "persist_state": "session",
+    }
+    label = field.replace("_", " ").capitalize()
+    if field == "dataset":
+        names = list(get_args(DatasetName))
+        hint = f"or type {FOLDER_PREFIX}PATH"
+        return st.selectbox(label, names, names.index(value), accept_new_options=True, placeholder=hint, **shared)
+    if "choices" in metadata:
+        choices = metadata["choices"]
+        return st.selectbox(label, choices, choices.index(value), **shared)
+    if isinstance(value, bool):
+        return st.toggle(label, value, **shared)
+    # No limits are set on the widget: one that silently refuses a number explains less than the recipe's own sentence.
+    if isinstance(value, float):
+        return st.number_input(label, value=value, step=value / 10, format="%.2e", **shared)
+    return st.number_input(label, value=value, step=1, placeholder="all", **shared)

@@ -1,0 +1,158 @@
+"""What can be done with the runs of the Train page: choose, stop, resume, extend, repeat, rename and delete them."""
+
+from collections.abc import Callable, Sequence
+from typing import get_args
+
+import pandas as pd
+import streamlit as st
+
+from gpcore.errors import GpcoreError
+from gpcore.recipe import Pool
+from gpcore.runs import launcher
+from gpcore.runs.records import RunRecord
+from gpcore.runs.store import Store
+from ui import cached, links
+from ui.wording import duration, plain
+
+CHOSEN = "runs"
+"""The key of the chosen runs in the link."""
+
+SHOWN = 8
+"""So many runs are drawn when none is chosen."""
+
+MARKS = {"queued": ":gray", "running": ":blue", "finished": ":green", "stopped": ":orange", "failed": ":red"}
+
+
+def choose_runs(records: Sequence[RunRecord]) -> list[RunRecord]:
+    """The runs to draw: those that the link names, else those being trained, else the newest; each with its pair."""
+    known = {run.id: run for run in records}
+    links.explain_choice(CHOSEN, known, "run")
+    chosen = st.multiselect(
+        "Runs to look at",
+        list(reversed(known)),
+        format_func=lambda run: known[run].title,
+        key=CHOSEN,
+        bind="query-params",
+        placeholder="the runs being trained, or else the newest",
+    )
+    return [known[run] for run in chosen] or _default(records)
+
+
+def _default(records: Sequence[RunRecord]) -> list[RunRecord]:
+    running = [run for run in records if run.status == "running"]
+    queued = [run for run in records if run.status == "queued"]
+    chosen = running or queued[:1] or records[-1:]
+    pairs = {run.pair for run in chosen if run.pair}
+    return [run for run in records if run in chosen or run.pair in pairs][:SHOWN]
+
+
+def show_actions(run: RunRecord) -> None:
+    """How a run stands, and all that can be done with it now."""
+    accuracy = f" · {run.last.validation_accuracy:.1%}" if run.last else ""
+    state = f"{MARKS[run.status]}-badge[{run.status}] {run.epochs_done} of {run.recipe.epochs} epochs{accuracy}"
+    st.markdown(f"**{plain(run.title)}** {state}")
+    with st.container(horizontal=True, key=f"actions-{run.id}"):
+        if run.status in ("queued", "running"):
+            _button(run, "Stop", "stop", Store.request_stop, "Keeps all that is done; resume it whenever you like")
+        else:
+            if run.epochs_done < run.recipe.epochs:
+                _button(run, "Resume", "play_arrow", Store.resume, "Goes on from exactly where it stands")
+            _ask_epochs(run)
+        _ask_pool(run)
+        _ask_title(run)
+        _ask_deletion(run)
+
+
+def _button(run: RunRecord, title: str, icon: str, action: Callable[[Store, str], None], help_: str) -> None:
+    st.button(
+        title,
+        key=f"{title}-{run.id}",
+        icon=f":material/{icon}:",
+        help=help_,
+        on_click=_do,
+        args=(lambda store: action(store, run.id),),
+    )
+
+
+def _ask_epochs(run: RunRecord) -> None:
+    with st.popover("Extend", icon=":material/add:", key=f"extending-{run.id}"):
+        if run.recipe.schedule == "one-cycle":
+            st.caption("The learning rate then follows the longer cycle, which is not the same as training so long at once.")
+        epochs = st.number_input("Epochs in all", value=run.recipe.epochs + 10, step=1, key=f"epochs-{run.id}")
+
+        def extend(store: Store) -> None:
+            store.extend(run.id, epochs)
+            store.resume(run.id)
+
+        st.button("Go on", key=f"extend-{run.id}", type="primary", on_click=_do, args=(extend,))
+
+
+def _ask_pool(run: RunRecord) -> None:
+    others = [pool for pool in get_args(Pool) if pool != run.recipe.pool]
+    with st.popover("Again", icon=":material/repeat:", key=f"repeating-{run.id}", help="Run again with another pooling"):
+        pool = st.pills("With another pooling", others, default=others[0], format_func=str.upper, key=f"pool-{run.id}")
+        twin = (lambda store: store.add_twin(run.id, pool),)
+        st.button("Train it", key=f"again-{run.id}", type="primary", disabled=not pool, on_click=_do, args=twin)
+
+
+def _ask_title(run: RunRecord) -> None:
+    with st.popover("Rename", icon=":material/edit:", key=f"renaming-{run.id}"):
+        title = st.text_input("Title", run.title, max_chars=100, key=f"title-{run.id}")
+        rename = (lambda store: store.rename(run.id, title),)
+        st.button("Rename", key=f"rename-{run.id}", type="primary", on_click=_do, args=rename)
+
+
+def _ask_deletion(run: RunRecord) -> None:
+    with st.popover("Delete", icon=":material/delete:", key=f"deleting-{run.id}"):
+        st.write(f"Delete **{plain(run.title)}** with the weights of its {run.epochs_done} epochs, for good?")
+        delete = (lambda store: store.delete(run.id),)
+        st.button("Delete it", key=f"delete-{run.id}", type="primary", on_click=_do, args=delete)
+
+
+def _do(action: Callable[[Store], object]) -> None:
+    """Do what was clicked, before the page is drawn anew; what can't be done is said there."""
+    try:
+        action(cached.own_store())
+    except GpcoreError as error:
+        st.session_state["refused"] = str(error)
+
+
+def show_refusal() -> None:
+    """Say why the last click could not be followed."""
+    if refused := st.session_state.pop("refused", None):
+        st.error(refused, icon=":material/error:")
+
+
+def ask_parallel(store: Store) -> None:
+    """How many runs train at once on this machine."""
+    default = launcher.default_parallel()
+    chosen = st.number_input(
+        "Runs at once",
+        min_value=1,
+        max_value=64,
+        value=launcher.parallel(store),
+        help=f"Each trains in a process of its own, on one core if there is no accelerator; {default} suit this machine.",
+    )
+    if chosen != launcher.parallel(store):
+        store.set_parallel(None if chosen == default else chosen)
+
+
+def show_table(records: Sequence[RunRecord]) -> None:
+    """All runs, the newest first."""
+    rows = [
+        {
+            "run": run.title,
+            "status": run.status,
+            "pooling": run.recipe.pool.upper(),
+            "recipe": run.recipe.name,
+            "dataset": run.recipe.dataset,
+            "epochs": f"{run.epochs_done} / {run.recipe.epochs}",
+            "accuracy": run.last.validation_accuracy if run.last else None,
+            "best": run.best_accuracy,
+            "time": duration(run.seconds),
+            "queued": pd.Timestamp(run.created, unit="s"),
+        }
+        for run in reversed(records)
+    ]
+    percent = st.column_config.NumberColumn(format="percent")
+    st.dataframe(rows, hide_index=True, height=320, column_config={"accuracy": percent, "best": percent})
