@@ -139,6 +139,8 @@ def served(environment: dict[str, str], log: Path) -> Iterator[str]:
     finally:
         process.terminate()
         process.wait(timeout=20)
+        # Workers outlive their server, as they should; those of a test that failed would train on for minutes.
+        subprocess.run(["pkill", "-f", environment["POOLSCOPE_STORE"]], check=False)
 
 
 def _wait_for(address: str, process: subprocess.Popen, log: Path) -> None:
