@@ -2,7 +2,7 @@
 
 import streamlit as st
 
-from ui import workers
+from ui import collection, workers
 
 st.set_page_config(page_title="Poolscope", page_icon=":material/filter_center_focus:", layout="wide")
 
@@ -17,4 +17,5 @@ page = st.navigation(
     position="top",
 )
 workers.go_on_at_start()
+collection.spare_imports()
 page.run()
