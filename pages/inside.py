@@ -35,3 +35,4 @@ with widgets.errors_shown():
         if tab.open:
             with tab, widgets.errors_shown():
                 show(scene)
+    inside_scene.keep_playing(runs)

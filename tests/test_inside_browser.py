@@ -9,6 +9,8 @@ from playwright.sync_api import Page, expect
 
 pytestmark = pytest.mark.browser
 
+expect.set_options(timeout=30_000)
+
 GRID = ".st-key-maps-{} .js-plotly-plot"
 
 
@@ -23,7 +25,7 @@ def open_inside(page: Page, server: str, query: str = "") -> None:
 
 def shown(page: Page, place: int) -> int:
     """How many values a grid of maps holds."""
-    script = "(grid) => { const z = grid.data[0].z; return [...z].flatMap((row) => [...row]).filter(Number.isFinite).length; }"
+    script = "(grid) => grid.calcdata[0][0].z.flatMap((row) => [...row]).filter(Number.isFinite).length"
     return page.locator(GRID.format(place)).evaluate(script)
 
 
@@ -33,7 +35,7 @@ def test_a_person_sees_both_answers_on_the_trouser_and_its_class_maps(browser_pa
     for place, name in enumerate(("GAP", "GMP")):
         expect(browser_page.get_by_text(f"{name}, epoch 2, answers")).to_be_visible()
         assert shown(browser_page, place) == 10 * 9
-        dots = browser_page.locator(GRID.format(place)).evaluate("(grid) => grid.data[2].x.length")
+        dots = browser_page.locator(GRID.format(place)).evaluate("(grid) => grid.calcdata[2].length")
         assert dots == {"GAP": 90, "GMP": 10}[name]
     expect(browser_page.get_by_text("Why", exact=False).first).to_be_visible()
 

@@ -21,7 +21,7 @@ from ui.inside_memory import Snapshot
 SECONDS_PER_EPOCH = 0.6
 """How long each epoch is shown while the epochs play."""
 
-SCALES = {"each map": "map", "each network": "layer", "both networks": "both"}
+SCALES = {"each map": "map", "each network": "layer", "both": "both"}
 
 
 @dataclass(frozen=True)
@@ -84,9 +84,7 @@ def _epoch_slider(last: int) -> int:
     icon, explanation = (
         (":material/pause:", "Stop here") if playing else (":material/play_arrow:", "Play the epochs, both networks in step")
     )
-    button.button("", icon=icon, help=explanation, key="play", on_click=_toggle, args=(last,), disabled=False)
-    st.session_state.epoch_turns_at = time.monotonic() + SECONDS_PER_EPOCH
-    st.fragment(_turn, run_every=SECONDS_PER_EPOCH if playing else None)(last)
+    button.button("", icon=icon, help=explanation, key="play", on_click=_toggle, args=(last,))
     return slider.slider("Epoch", 1, last, last, key="epoch", bind="query-params")
 
 
@@ -96,9 +94,16 @@ def _toggle(last: int) -> None:
         st.session_state.epoch = 1
 
 
+def keep_playing(runs: Sequence[Run]) -> None:
+    """While the epochs play, go on to the next one in a moment; called last, so that a slow page is drawn to its end."""
+    if st.session_state.get("playing"):
+        st.session_state.epoch_turns_at = time.monotonic() + SECONDS_PER_EPOCH / 2
+        st.fragment(_turn, run_every=SECONDS_PER_EPOCH)(max(run.record.epochs_done for run in runs))
+
+
 def _turn(last: int) -> None:
-    """Go on to the next epoch when the timer calls; a run of the whole page, in which this is called too, is not its turn."""
-    if not st.session_state.get("playing") or time.monotonic() < st.session_state.epoch_turns_at:
+    """Turn to the next epoch when the timer calls; a run of the whole page, in which this is called too, is not its turn."""
+    if time.monotonic() < st.session_state.epoch_turns_at:
         return
     st.session_state.epoch = min(st.session_state.epoch + 1, last)
     st.session_state.playing = st.session_state.epoch < last
