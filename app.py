@@ -1,4 +1,8 @@
-"""Poolscope: `streamlit run app.py`."""
+"""Poolscope: `streamlit run app.py`.
+
+The pages lie in `views`: from a folder named `pages` Streamlit would serve a page alone, without this file, to whoever opens
+a fresh server by a link.
+"""
 
 import streamlit as st
 
@@ -8,11 +12,11 @@ st.set_page_config(page_title="Poolscope", page_icon=":material/filter_center_fo
 
 page = st.navigation(
     [
-        st.Page("pages/compare.py", title="Compare", icon=":material/balance:", url_path="compare", default=True),
-        st.Page("pages/train.py", title="Train", icon=":material/play_circle:", url_path="train"),
-        st.Page("pages/inside.py", title="Inside", icon=":material/grid_on:", url_path="inside"),
-        st.Page("pages/classify.py", title="Classify", icon=":material/photo_camera:", url_path="classify"),
-        st.Page("pages/learn.py", title="Learn", icon=":material/school:", url_path="learn"),
+        st.Page("views/compare.py", title="Compare", icon=":material/balance:", url_path="compare", default=True),
+        st.Page("views/train.py", title="Train", icon=":material/play_circle:", url_path="train"),
+        st.Page("views/inside.py", title="Inside", icon=":material/grid_on:", url_path="inside"),
+        st.Page("views/classify.py", title="Classify", icon=":material/photo_camera:", url_path="classify"),
+        st.Page("views/learn.py", title="Learn", icon=":material/school:", url_path="learn"),
     ],
     position="top",
 )

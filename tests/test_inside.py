@@ -12,7 +12,7 @@ from gpcore.runs.store import Store
 from tests.test_features import with_linear_head
 from ui import cached
 
-PAGE = str(Path(__file__).parent.parent / "pages" / "inside.py")
+PAGE = str(Path(__file__).parent.parent / "views" / "inside.py")
 
 SECTIONS = ["The evidence", "On the image", "Over the epochs", "Swap the pooling", "Where they disagree"]
 

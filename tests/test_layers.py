@@ -19,12 +19,12 @@ FLOORS = [
     ["gpcore.figures"],
     ["gpcore", "gpcore.__main__"],
     ["ui"],
-    ["pages"],
+    ["views"],
     ["app"],
 ]
 """From the ground up: a module may import from its own floor and from those below."""
 
-SOURCES = sorted([ROOT / "app.py", *(path for folder in ("gpcore", "ui", "pages") for path in (ROOT / folder).rglob("*.py"))])
+SOURCES = sorted([ROOT / "app.py", *(path for folder in ("gpcore", "ui", "views") for path in (ROOT / folder).rglob("*.py"))])
 
 
 def module_name(path: Path) -> str:
@@ -59,7 +59,7 @@ def floor(module: str) -> int:
 def test_nothing_points_upward(path):
     own = floor(module_name(path))
     for name in imported(path):
-        if name.split(".")[0] in ("gpcore", "ui", "pages", "app") and name != "gpcore":  # whose __init__ imports nothing
+        if name.split(".")[0] in ("gpcore", "ui", "views", "app") and name != "gpcore":  # whose __init__ imports nothing
             assert floor(name) <= own, f"{module_name(path)} imports {name}"
 
 
@@ -101,7 +101,7 @@ def test_the_engine_never_imports_streamlit():
     names = sorted(name for name in NAMES if name.split(".")[0] == "gpcore" and not name.endswith("__main__"))
     held = modules_after("\n".join(f"import {name}" for name in [*names, "gpcore.__main__"]))
     assert set(names) <= held
-    assert not {name for name in held if name.split(".")[0] in ("streamlit", "ui", "pages")}
+    assert not {name for name in held if name.split(".")[0] in ("streamlit", "ui", "views")}
 
 
 def test_a_recipe_can_be_checked_without_pytorch():

@@ -3,10 +3,10 @@
 import re
 
 import pytest
+from conftest import ROOT
 from playwright.sync_api import Page, expect
 
 from gpcore.runs.store import Store
-from conftest import ROOT
 
 pytestmark = pytest.mark.browser
 

@@ -41,7 +41,7 @@ def trained(store: Store, recipe: Recipe) -> str:
 
 
 def page() -> AppTest:
-    return AppTest.from_file(tiny.ROOT / "pages/train.py", default_timeout=60).run()
+    return AppTest.from_file(tiny.ROOT / "views/train.py", default_timeout=60).run()
 
 
 def said(app: AppTest) -> str:
@@ -166,10 +166,10 @@ def test_a_run_that_failed_says_why(store, tmp_path):
 
 def test_runs_that_a_link_names_are_shown_and_missing_ones_are_explained(store, images):
     first, *_ = (store.add(tiny.recipe(images, seed=seed)) for seed in range(3))
-    app = AppTest.from_file(tiny.ROOT / "pages/train.py", default_timeout=60)
+    app = AppTest.from_file(tiny.ROOT / "views/train.py", default_timeout=60)
     app.query_params["runs"] = first
     assert app.run().multiselect(key="runs").value == [first]
-    app = AppTest.from_file(tiny.ROOT / "pages/train.py", default_timeout=60)
+    app = AppTest.from_file(tiny.ROOT / "views/train.py", default_timeout=60)
     app.query_params["runs"] = "gone"
     assert "'gone'" in said(app.run())
     assert not app.exception

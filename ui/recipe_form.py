@@ -5,6 +5,7 @@ from dataclasses import Field
 from typing import Any, get_args
 
 import streamlit as st
+from streamlit.delta_generator import DeltaGenerator
 
 from gpcore.recipe import FOLDER_PREFIX, RECIPES, DatasetName, Recipe
 
@@ -14,8 +15,10 @@ SHORT = ("dataset", "epochs", "seed")
 """What is asked of everybody, beside the pooling and the recipe to start from; the rest is under "more"."""
 
 
-def ask_for_recipes() -> list[Recipe]:
+def ask_for_recipes() -> tuple[list[Recipe], DeltaGenerator]:
     """One recipe, or, if two poolings are chosen, a pair that differs in nothing else; none while no pooling is chosen.
+
+    With them comes a place above "more", where the button is seen without scrolling.
 
     Raises:
         RecipeError: a field has a value that is not allowed.
@@ -41,10 +44,11 @@ def ask_for_recipes() -> list[Recipe]:
     )
     start = RECIPES[name or "modern"]
     values = {field: _ask(field, start) for field in SHORT}
+    place = st.container()
     with st.expander("More"):
         rest = [field for field in FIELDS if field not in (*SHORT, "name", "pool")]
         values |= {field: _ask(field, start) for field in rest}
-    return [start.but(**values, pool=pool) for pool in pools]
+    return [start.but(**values, pool=pool) for pool in pools], place
 
 
 def explained(field: str) -> str:

@@ -24,6 +24,22 @@ def queue(recipes: list[Recipe]) -> None:
     st.session_state[training_runs.CHOSEN] = []
 
 
+def offer_training(store: Store, recipes: list[Recipe], records: list[RunRecord]) -> None:
+    """The button that trains what was chosen, and how long that should take."""
+    st.button(
+        "Train the pair" if len(recipes) > 1 else "Train",
+        type="primary",
+        icon=":material/play_arrow:",
+        disabled=len(recipes) not in (1, 2),
+        on_click=queue,
+        args=(recipes,),
+    )
+    if len(recipes) > 2:
+        st.error("Choose one pooling, or two to train a pair.", icon=":material/error:")
+    elif recipes:
+        say_how_long(store, recipes, records)
+
+
 def say_how_long(store: Store, recipes: list[Recipe], records: list[RunRecord]) -> None:
     """How long the new runs should take, judged by earlier ones on this machine."""
     device = str(find_device())
@@ -39,6 +55,10 @@ def say_how_long(store: Store, recipes: list[Recipe], records: list[RunRecord]) 
     )
 
 
+# Streamlit's own Stop, which shows up whenever the page is drawn, would be taken for one that stops the training.
+st.html("<style>[data-testid='stStatusWidget'] { display: none; }</style>")
+
+st.title("Train, watch, leave, come back")
 with widgets.errors_shown():
     store = cached.own_store()
     records = store.runs()
@@ -48,19 +68,9 @@ form, watch = st.columns([1, 2.6], gap="large")
 with form:
     st.subheader("New run")
     try:
-        recipes = ask_for_recipes()
-        if len(recipes) > 2:
-            st.error("Choose one pooling, or two to train a pair.", icon=":material/error:")
-        elif recipes:
-            say_how_long(store, recipes, records)
-        st.button(
-            "Train the pair" if len(recipes) > 1 else "Train",
-            type="primary",
-            icon=":material/play_arrow:",
-            disabled=len(recipes) not in (1, 2),
-            on_click=queue,
-            args=(recipes,),
-        )
+        recipes, place = ask_for_recipes()
+        with place:
+            offer_training(store, recipes, records)
     except GpcoreError as error:
         st.error(str(error), icon=":material/error:")
 

@@ -7,6 +7,7 @@ from ui.image_picker import pick_image, show_image
 from ui.inside_scene import Scene
 
 found = widgets.trained_runs_or_stop()
+st.title("What does pooling see?")
 
 with widgets.errors_shown():
     runs = inside_scene.pick_runs(found)

@@ -63,4 +63,4 @@ st.markdown(
 | Avg+Max | $\frac{1}{2}(\mathrm{mean} + \max)$ | the mean of the first two |
 """
 )
-st.page_link("pages/inside.py", label="See it on real images: *Inside*", icon=":material/grid_on:")
+st.page_link("views/inside.py", label="See it on real images: *Inside*", icon=":material/grid_on:")

@@ -113,7 +113,7 @@ def show_picture(picture: Picture, runs: Sequence[Run]) -> None:
     correct(picture)
     if st.button("Look inside both networks with this picture", icon=":material/grid_on:", key="look inside"):
         st.session_state.sent_picture = pictures.sent_on(picture)
-        st.switch_page("pages/inside.py")
+        st.switch_page("views/inside.py")
     answers = [pictures.answered(picture, run) for run in runs]
     if any(answer.none_of_these for answer in answers):
         st.warning(
