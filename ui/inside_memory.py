@@ -67,7 +67,7 @@ def disagreement(first: Snapshot, second: Snapshot, dataset: Dataset) -> Disagre
 
 def _answers_of(snapshot: Snapshot, dataset: Dataset) -> Answers:
     scores = cached.network(snapshot.run, snapshot.epoch).network.pool(class_maps(snapshot, dataset))
-    return answers_of(scores, dataset.test.labels, snapshot.run.recipe.output)  # type: ignore[arg-type]
+    return answers_of(scores, dataset.test.labels, snapshot.run.recipe.output)
 
 
 def all_epochs(run: Run, last: int) -> History:

@@ -28,7 +28,7 @@ def save_maps(
             case ".png":
                 draw_grids(grids, headings).save(path)
             case ".npz":
-                np.savez_compressed(path, actual=actual, **_arrays(looks, layer))
+                np.savez_compressed(path, actual=actual, **_arrays(looks, layer))  # type: ignore[arg-type]  # NumPy types one keyword as bool
             case _:
                 raise InsightError(f"--out is {path}: end the name in .png for a picture or in .npz for the numbers.")
     except OSError as error:

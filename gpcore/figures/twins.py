@@ -27,7 +27,7 @@ def twin_grids(
 def colour_of(look: Look) -> str:
     """The colour of a look's pooling, as in every other chart."""
     names = {kind: name for name, kind in POOLS.items()}
-    return POOL_COLOURS.get(names.get(type(look.network.network[-1])), NEUTRAL)  # type: ignore[arg-type, call-overload]
+    return POOL_COLOURS.get(names.get(type(look.network.network[-1])), NEUTRAL)  # type: ignore[arg-type]
 
 
 def _grid(look: Look, layer: int, classes: Sequence[str], shades: Tensor, sort: bool) -> MapGrid:

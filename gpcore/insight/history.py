@@ -27,7 +27,7 @@ class History:
 
 def history(networks: Sequence[ConvNet]) -> History:
     """The networks of a run's epochs, in their order, as one."""
-    weights, buffers = stack_module_state(list(networks))  # type: ignore[arg-type]
+    weights, buffers = stack_module_state(list(networks))
     return History(copy.deepcopy(networks[0]).to("meta"), {name: value.detach() for name, value in (weights | buffers).items()})
 
 
