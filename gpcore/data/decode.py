@@ -164,8 +164,8 @@ def _as_colours(image: PIL.Image.Image) -> tuple[np.ndarray, np.ndarray | None]:
     image = image.convert("RGBA" if transparent else "RGB")
     if max(image.size) > WORKING_SIDE:
         scale = WORKING_SIDE / max(image.size)
-        size = tuple(max(1, math.floor(side * scale + 0.5)) for side in image.size)
-        image = image.resize(size, PIL.Image.Resampling.BOX)
+        width, height = (max(1, math.floor(side * scale + 0.5)) for side in image.size)
+        image = image.resize((width, height), PIL.Image.Resampling.BOX)
     array = np.asarray(image)
     if not transparent or (array[..., 3] == 255).all():
         return np.ascontiguousarray(array[..., :3]), None

@@ -92,7 +92,7 @@ def _laid_out(image: UInt8[np.ndarray, "28 28"], angle: float) -> Float[np.ndarr
     """A small image enlarged, turned, and in the middle of a large black one."""
     scale = ITEM / 28
     turn = cv2.getRotationMatrix2D((13.5, 13.5), angle, scale)
-    turn[:, 2] += (WIDTH / 2 - 13.5, HEIGHT / 2 - 13.5)
+    turn[:, 2] += np.array([WIDTH / 2 - 13.5, HEIGHT / 2 - 13.5])
     return cv2.warpAffine(image.astype(np.float32), turn, (WIDTH, HEIGHT), flags=cv2.INTER_CUBIC).clip(0, 255)
 
 

@@ -38,10 +38,8 @@ def find_foreground(photo: Photo) -> Mask:
     small = _reduced(photo.pixels)
     guesses = [_tidy(_refined(small, trimap)) for trimap in _trimaps(small)]
     best = max(guesses, key=plausibility)
-    if not best.any():
-        best = np.ones_like(best)
-    size = photo.size
-    return cv2.resize(best.astype(np.uint8) * 255, size, interpolation=cv2.INTER_LINEAR) >= 128
+    mask = cv2.resize(best.astype(np.uint8) * 255, photo.size, interpolation=cv2.INTER_LINEAR) >= 128
+    return mask if mask.any() else np.ones_like(mask)
 
 
 def plausibility(mask: Mask) -> float:
@@ -64,7 +62,7 @@ def plausibility(mask: Mask) -> float:
     return float(size + solidity / 2 - border - offset)
 
 
-def _reduced(pixels: Pixels) -> Pixels:
+def _reduced(pixels: Pixels) -> UInt8[np.ndarray, "rows columns 3"]:
     height, width = pixels.shape[:2]
     scale = SIDE / max(height, width)
     size = max(8, round(width * scale)), max(8, round(height * scale))
@@ -89,7 +87,7 @@ def border_distance(pixels: Pixels, clusters: int = 4) -> Levels:
     5 % of the border.
     """
     lab = cv2.cvtColor(cv2.GaussianBlur(pixels, (0, 0), 1.0).astype(np.float32) / 255, cv2.COLOR_RGB2LAB)
-    samples = lab[_border(*lab.shape[:2], share=0.04)]
+    samples = lab[_border(lab.shape[0], lab.shape[1], 0.04)]
     cv2.setRNGSeed(SEED)
     stop = (cv2.TERM_CRITERIA_EPS + cv2.TERM_CRITERIA_MAX_ITER, 10, 1.0)
     _, group, _ = cv2.kmeans(samples, clusters, None, stop, 1, cv2.KMEANS_PP_CENTERS)  # type: ignore[call-overload]
@@ -104,7 +102,7 @@ def _squared_distance(lab: np.ndarray, samples: np.ndarray) -> Levels:
     return np.einsum("hwi,ij,hwj->hw", offset, np.linalg.inv(spread), offset)
 
 
-def _border(height: int, width: int, share: float) -> Mask:
+def _border(height: int, width: int, share: float) -> Bool[np.ndarray, "rows columns"]:
     edge = max(1, round(share * min(height, width)))
     border = np.ones((height, width), bool)
     border[edge:-edge, edge:-edge] = False
@@ -123,7 +121,7 @@ def _trimap_of(salience: Levels) -> UInt8[np.ndarray, "height width"]:
     levels = salience / max(salience.max(), 1e-9)
     threshold = cv2.threshold((levels * 255).astype(np.uint8), 0, 255, cv2.THRESH_OTSU)[0] / 255
     trimap = np.where(levels > threshold, cv2.GC_PR_FGD, cv2.GC_PR_BGD).astype(np.uint8)
-    trimap[(levels < 0.15 * threshold) | _border(*levels.shape, share=0.01)] = cv2.GC_BGD
+    trimap[(levels < 0.15 * threshold) | _border(levels.shape[0], levels.shape[1], 0.01)] = cv2.GC_BGD
     return trimap
 
 
@@ -152,5 +150,5 @@ def _tidy(mask: Mask) -> Mask:
 def _filled(mask: Mask) -> Mask:
     """The mask with all of its holes: what can't be reached from outside."""
     framed = np.pad(mask.astype(np.uint8), 1)
-    cv2.floodFill(framed, None, (0, 0), 2)  # type: ignore[call-overload]
+    cv2.floodFill(framed, None, (0, 0), 2)
     return framed[1:-1, 1:-1] != 2

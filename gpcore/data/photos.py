@@ -120,7 +120,8 @@ def is_dataset_image(photo: Photo) -> bool:
     pixels = photo.pixels
     if photo.opaque is not None or pixels.shape != (SIDE, SIDE, 3) or np.ptp(pixels, axis=2).any():
         return False
-    return float(np.median(_ring(pixels, 1)[:, 0])) < 192
+    ring = _ring(pixels, 1)[:, 0]
+    return bool(np.count_nonzero(ring < 32) > np.count_nonzero(ring > 223))
 
 
 def _ring(pixels: np.ndarray, width: int) -> np.ndarray:
@@ -187,7 +188,7 @@ def _levels(pixels: np.ndarray, mask: Mask, kind: Kind, polarity: Polarity) -> L
 def _bounds(mask: Mask) -> tuple[int, int, int, int]:
     """(top, bottom, left, right) of a mask, the ends not included."""
     rows, columns = np.flatnonzero(mask.any(1)), np.flatnonzero(mask.any(0))
-    return rows[0], rows[-1] + 1, columns[0], columns[-1] + 1
+    return int(rows[0]), int(rows[-1]) + 1, int(columns[0]), int(columns[-1]) + 1
 
 
 def _fitted(height: float, width: float) -> tuple[int, int]:

@@ -40,8 +40,12 @@ class Calibration:
 
 
 def doubt(logits: Logits) -> Float[Tensor, " n"]:
-    """How little speaks for any class at all: the energy `-log(sum(exp(logits)))` (Liu et al. 2020)."""
-    return -torch.logsumexp(logits, dim=1)
+    """How little one class stands out: `mean(logits) - max(logits)`, never positive, 0 if all classes score alike.
+
+    Of nine scores tried (benchmarks/photos.py measures this one, and the free energy, the largest logit and the softmax's
+    entropy beside it) it told clothes of no class from FashionMNIST's test images best under every recipe.
+    """
+    return logits.mean(1) - logits.amax(1)
 
 
 def calibrate(network: ConvNet, split: Split, epoch: int) -> Calibration:
