@@ -6,7 +6,7 @@ from typing import Any
 import streamlit as st
 
 from gpcore.figures import evidence as figures
-from gpcore.figures.twins import signed
+from gpcore.figures.panels import signed
 from gpcore.insight.look import Look
 from ui.inside_grids import csv_button, figure_shown
 from ui.inside_scene import Scene
@@ -22,11 +22,12 @@ def show_evidence(scene: Scene) -> None:
         look = scene.looks[place]
         label = look.answer if name == ANSWER else classes.index(name)
         with column:
-            st.markdown(f"**{scene.names[place]}: where the score of {classes[label]} comes from**")
-            figure_shown(figures.taken_apart(look, label, classes[label]), f"apart-{place}", f"{scene.names[place]}-score")
+            st.markdown(
+                f"**{scene.names[place]}: where the score of {classes[label]} comes from, and why it answers "
+                f"{classes[look.answer]} and not {classes[look.contest.rival]}**"
+            )
+            figure_shown(figures.explained(look, label, classes), f"evidence-{place}", f"{scene.names[place]}-evidence")
             _proof(look, label)
-            st.markdown(f"**Why {classes[look.answer]} and not {classes[look.contest.rival]}**")
-            figure_shown(figures.set_against(look, classes), f"against-{place}", f"{scene.names[place]}-rival")
             _contest(look, classes)
     csv_button(
         "Every cell of every class",

@@ -10,7 +10,8 @@ import streamlit as st
 
 from gpcore.figures import maps
 from gpcore.figures.maps import MapGrid
-from gpcore.figures.twins import colour_of, signed, twin_grids
+from gpcore.figures.panels import signed
+from gpcore.figures.twins import colour_of, twin_grids
 from gpcore.insight.features import Layer, head_of
 from ui import links, widgets
 from ui.inside_scene import SCALES, Scene

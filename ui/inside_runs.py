@@ -7,7 +7,8 @@ import streamlit as st
 
 from gpcore.figures import insight as figures
 from gpcore.figures.insight import Line
-from gpcore.figures.twins import colour_of, signed
+from gpcore.figures.panels import signed
+from gpcore.figures.twins import colour_of
 from gpcore.insight import swap
 from gpcore.insight.disagreement import Disagreement, Kind
 from gpcore.insight.history import lead

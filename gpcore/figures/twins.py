@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from torch import Tensor
 
 from gpcore.figures.maps import MapGrid
+from gpcore.figures.panels import signed
 from gpcore.figures.theme import NEUTRAL, POOL_COLOURS
 from gpcore.insight import features
 from gpcore.insight.look import Look
@@ -51,9 +52,3 @@ def _title(number: int, classes: Sequence[str] | None, values: Tensor | None) ->
     if values is None:
         return str(number)
     return f"{classes[number] if classes else number}{'<br>' if classes else '  '}{signed(values[number].item())}"
-
-
-def signed(value: float) -> str:
-    """A number with its sign and as many digits as a reader can use: `+2.81`, `−38.7`, `+310`."""
-    digits = 2 if abs(value) < 10 else 1 if abs(value) < 100 else 0
-    return f"{value:+.{digits}f}".replace("-", "−")
