@@ -10,7 +10,7 @@ ONLY ?=
 
 BIN := .venv/bin
 
-.PHONY: app test check lint bench checkpoints clean
+.PHONY: app test check lint bench checkpoints examples clean
 
 app: .venv/installed
 	$(BIN)/python -m streamlit run app.py --server.port $(PORT)
@@ -40,6 +40,10 @@ checkpoints: .venv/installed
 	rm -rf checkpoints
 	mv $(FRESH) checkpoints
 	$(BIN)/python -m gpcore runs --store checkpoints
+
+# The pictures of the Classify page, from FashionMNIST test items.
+examples: .venv/installed
+	$(BIN)/python -m gpcore.data.examples examples
 
 clean:
 	rm -rf .venv .mypy_cache .pytest_cache .ruff_cache $(FRESH)

@@ -121,13 +121,13 @@ def enlarged(images: Tensor, colour: tuple[int, int, int]) -> Iterator[np.ndarra
         yield photos.prepare(decode(file.getvalue(), "enlarged")).image
 
 
-def measure_photos(folder: Path, runs: list[Run], networks: list[ConvNet]) -> None:
+def measure_photos(folder: Path, runs: list[Run], networks: list[ConvNet], names: list[str]) -> None:
     """The table of accuracies."""
     print(f"\n| half | pipeline | run | {' | '.join(ANSWERS)} | all |\n|{'---|' * (len(ANSWERS) + 4)}")
     for half, title in enumerate(HALVES):
         found = images_of(folder, tuple(ANSWERS), half)
-        for name, pipeline in PIPELINES.items():
-            pictures = {kind: stacked([pipeline(photo) for photo in part]) for kind, part in found.items()}
+        for name in names:
+            pictures = {kind: stacked([PIPELINES[name](photo) for photo in part]) for kind, part in found.items()}
             for run, network in zip(runs, networks, strict=True):
                 shares = " | ".join(f"{share:.0%}" for share in list(accuracies(network, pictures).values())[:-1])
                 print(f"| {title} | {name} | {run.id} | {shares} | {accuracies(network, pictures)['all']:.1%} |", flush=True)
@@ -186,6 +186,7 @@ def main() -> None:
     parser.add_argument("--photos", type=Path)
     parser.add_argument("--store", type=Path, action="append")
     parser.add_argument("--run", action="append", help="only these runs")
+    parser.add_argument("--pipeline", action="append", choices=PIPELINES, help="only these pipelines")
     parser.add_argument("--enlarged", type=int, default=2000, help="how many test images to enlarge")
     options = parser.parse_args()
     stores = [Store(folder, read_only=True) for folder in options.store or [Path("checkpoints")]]
@@ -196,7 +197,7 @@ def main() -> None:
     with torch.inference_mode():
         measure_fashion(test, runs, networks, options.enlarged)
         if options.photos:
-            measure_photos(options.photos, runs, networks)
+            measure_photos(options.photos, runs, networks, options.pipeline or list(PIPELINES))
             measure_doubt(options.photos, test, runs, networks)
         else:
             print("\nPhotographs: skipped, since no folder was given with --photos.")

@@ -4,6 +4,7 @@ import pytest
 import torch
 
 from gpcore.training.augment import AUGMENTATIONS, CROP_PADDING, flip, flip_crop
+from gpcore.training.photographic import UNTOUCHED, photographic
 
 
 @pytest.fixture
@@ -61,3 +62,37 @@ def shifted(picture: torch.Tensor, down: int, right: int) -> torch.Tensor:
             if 0 <= row - down < height and 0 <= column - right < width:
                 result[:, row, column] = picture[:, row - down, column - right]
     return result
+
+
+def test_photographic_images_are_light_on_black_and_some_stay_as_they_are(small_dataset):
+    images = small_dataset.train.images.float() / 255
+    changed = photographic(images, generator())
+    assert changed.min() >= 0
+    assert changed.max() <= 1
+    assert torch.isfinite(changed).all()
+    stayed = (changed == images).all((1, 2, 3)).float().mean().item()
+    assert stayed == pytest.approx(UNTOUCHED, abs=0.06)
+    assert (changed > 0.02).float().mean((1, 2, 3)).median() < 0.8
+
+
+@pytest.mark.parametrize("shape", [(3, 3, 32, 32), (2, 1, 27, 33), (1, 1, 64, 48)])
+def test_photographic_takes_images_of_any_shape(shape):
+    images = torch.rand(shape, generator=generator(3))
+    assert photographic(images, generator()).shape == shape
+
+
+def test_photographic_keeps_black_images_finite():
+    assert torch.isfinite(photographic(torch.zeros(50, 1, 28, 28), generator())).all()
+
+
+def test_only_low_objects_are_turned_upright_and_paired(small_dataset):
+    from gpcore.training.photographic import Draw, _is_low, _paired
+
+    images = small_dataset.train.images.float() / 255
+    low = _is_low(images)
+    paired = _paired(images, low, Draw(images, generator()))
+    shoes = torch.isin(small_dataset.train.labels, torch.tensor([5, 7]))
+    assert low[shoes].float().mean() > 0.7
+    assert low[small_dataset.train.labels == 1].float().mean() < 0.05
+    for before, after in zip(images[~low.flatten()], paired[~low.flatten()], strict=True):
+        assert torch.equal(after, before) or torch.equal(after, before.flip(2))

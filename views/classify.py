@@ -183,6 +183,8 @@ with widgets.errors_shown():
     if not pictures.brought():
         st.info("Drop a picture above, or try an example.", icon=":material/arrow_upward:")
         st.stop()
+    if "too_many" in st.session_state:
+        st.warning(st.session_state.pop("too_many"), icon=":material/inventory_2:")
     shown = overview(pictures.brought(), chosen_runs)
     show_picture(shown, chosen_runs)
     explain_probabilities(chosen_runs)
