@@ -7,7 +7,7 @@ from streamlit.testing.v1 import AppTest
 
 from gpcore.runs.store import Store
 
-pytestmark = pytest.mark.usefixtures("app_environment")
+full_store = pytest.mark.usefixtures("app_environment")
 
 
 def shown(page: AppTest) -> str:
@@ -17,6 +17,7 @@ def shown(page: AppTest) -> str:
     return "\n".join(str(part.value) for part in parts)
 
 
+@full_store
 def test_both_runs_are_compared(filled_store: Path) -> None:
     page = AppTest.from_file("../app.py", default_timeout=60).run()
     text = shown(page)
@@ -30,6 +31,7 @@ def test_both_runs_are_compared(filled_store: Path) -> None:
     assert set(table["run"]) == {f"{filled_store.name}/{record.id}" for record in records}
 
 
+@full_store
 def test_one_run_alone_and_none() -> None:
     page = AppTest.from_file("../app.py", default_timeout=60).run()
     first = page.multiselect(key="runs").value[0]
@@ -40,6 +42,7 @@ def test_one_run_alone_and_none() -> None:
     assert "Choose at least one run" in shown(page)
 
 
+@full_store
 def test_damaged_weights_are_a_sentence(own_copy: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     for path in own_copy.glob("*/epoch-*.safetensors"):
         path.write_bytes(path.read_bytes()[:100])

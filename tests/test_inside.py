@@ -6,10 +6,10 @@ import numpy as np
 import PIL.Image
 import pytest
 from streamlit.testing.v1 import AppTest
+from test_features import with_linear_head
 
 from gpcore.__main__ import main
 from gpcore.runs.store import Store
-from tests.test_features import with_linear_head
 from ui import cached
 
 PAGE = str(Path(__file__).parent.parent / "views" / "inside.py")

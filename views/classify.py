@@ -23,8 +23,8 @@ SOURCES = [
     ":material/image: Examples",
 ]
 
-found = widgets.trained_runs_or_stop()
 st.title("What is in my picture?")
+found = widgets.trained_runs_or_stop()
 st.caption(
     "A photograph is cut out, trimmed, shrunk and negated until it is what FashionMNIST would have held, since that is all "
     "these networks know: T-shirts, trousers, pullovers, dresses, coats, sandals, shirts, sneakers, bags and ankle boots."

@@ -13,8 +13,8 @@ from ui.widgets import PLOT_CONFIG, default_pair, download_csv, errors_shown, tr
 
 MOST_RUNS = 6
 
-found = trained_runs_or_stop()
 st.title("Which pooling wins, and by how much?")
+found = trained_runs_or_stop()
 chosen_keys = st.multiselect(
     "Runs to compare",
     list(found),
@@ -63,9 +63,8 @@ for run, column in zip(chosen, st.columns(len(chosen)), strict=True):
     with column.container(border=True):
         st.metric(f"{run.record.title} · validation accuracy", f"{last.validation_accuracy:.2%}")
         on_logits = f" · {last.validation_logit_accuracy:.2%} on the logits" if run.recipe.output == "sigmoid" else ""
-        st.caption(
-            f"{low:.1%} to {high:.1%} (95 %, {images:,} images, 1 seed){on_logits} · training {last.training_accuracy:.2%}"
-        )
+        st.caption(f"95 % interval {low:.1%} to {high:.1%} ({images:,} images, 1 seed){on_logits}")
+        st.caption(f"{cached.parameters(run):,} parameters · training accuracy {last.training_accuracy:.2%}")
 
 article = all(run.recipe.name == "article" and run.recipe.dataset == "fashion-mnist" for run in chosen)
 left, right = st.columns(2)
@@ -78,18 +77,18 @@ if article:
     )
 
 st.subheader("What is taken for what")
-for curve, names, column in zip(drawn, classes, st.columns(len(chosen)), strict=True):
+for key, curve, names, column in zip(chosen_keys, drawn, classes, st.columns(len(chosen)), strict=True):
     column.markdown(f"**{curve.name}** · per cent of each actual class")
-    column.plotly_chart(curves.confusion_matrix(curve, names), key=f"confusion {curve.name}", config=PLOT_CONFIG)
+    column.plotly_chart(curves.confusion_matrix(curve, names), key=f"confusion {key}", config=PLOT_CONFIG)
 
 with st.expander("Why the curves have plateaus: classes that are hardly ever answered", icon=":material/stacked_line_chart:"):
     st.markdown(
         "Each cell says how often a class was answered after an epoch, against how often it is true. **Red** is a class that "
         "has starved: the network almost never answers it. When it recovers, accuracy jumps."
     )
-    for curve, names in zip(drawn, classes, strict=True):
+    for key, curve, names in zip(chosen_keys, drawn, classes, strict=True):
         st.markdown(f"**{curve.name}**")
-        st.plotly_chart(curves.answers_over_epochs(curve, names), key=f"answers {curve.name}", config=PLOT_CONFIG)
+        st.plotly_chart(curves.answers_over_epochs(curve, names), key=f"answers {key}", config=PLOT_CONFIG)
 
 st.subheader("All runs")
 rows = [

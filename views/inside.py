@@ -6,8 +6,8 @@ from ui import cached, inside_evidence, inside_grids, inside_memory, inside_runs
 from ui.image_picker import pick_image, show_image
 from ui.inside_scene import Scene
 
-found = widgets.trained_runs_or_stop()
 st.title("What does pooling see?")
+found = widgets.trained_runs_or_stop()
 
 with widgets.errors_shown():
     runs = inside_scene.pick_runs(found)
