@@ -72,7 +72,7 @@ def show_image(picked: Picked) -> None:
     pixels = (picked.image[0] * 255).round().byte().permute(1, 2, 0).numpy()
     factor = max(1, 224 // max(pixels.shape[:2]))
     large = np.kron(pixels, np.ones((factor, factor, 1), np.uint8))
-    st.image(large[:, :, 0] if large.shape[2] == 1 else large, width="stretch")
+    st.image(large[:, :, 0] if large.shape[2] == 1 else large, width=224)
     st.markdown(f"**{picked.title}**")
 
 

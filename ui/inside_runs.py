@@ -88,6 +88,11 @@ def show_swap(scene: Scene) -> None:
                 f"**{scene.names[place]}'s class maps, pooled so, answer {scene.dataset.classes[answer]}** "
                 f"(as trained: {scene.dataset.classes[look.answer]})"
             )
+            if scores.max() > scores[answer]:
+                st.caption(
+                    f"{scene.dataset.classes[int(scores.argmax())]} has the largest score, but several sigmoids are exactly 1, "
+                    "and of equal outputs the article takes the lowest class."
+                )
             figure = figures.score_bars(scene.dataset.classes, scores.tolist(), look.scores.tolist(), colour_of(look))
             figure_shown(figure, f"swap-scores-{place}", f"{scene.names[place]}-swapped")
     lines = _swap_lines(scene, path)

@@ -116,8 +116,8 @@ def _texts(rows: Sequence[Row]) -> dict[str, Any]:
         top = number * PITCH + CAPTION
         for column, panel in enumerate(row.panels):
             centre = column * (1 + ROOM) + 0.5
-            texts.append((centre, top, panel.title, 11, "top center"))
-            texts.append((centre, top + 1, f"<b>{panel.below}</b>", 12, "bottom center"))
+            texts.append((centre, top - 0.02, panel.title, 11, "top center"))
+            texts.append((centre, top + 1.02, f"<b>{panel.below}</b>", 12, "bottom center"))
         for place, sign in enumerate(row.signs, start=1):
             texts.append((place * (1 + ROOM) - ROOM / 2, top + 0.5, sign, 20, "middle center"))
     x, y, text, sizes, positions = zip(*texts, strict=True)
