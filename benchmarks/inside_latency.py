@@ -80,10 +80,8 @@ def count_bytes(page: Page, address: str) -> int:
 
 def open_inside(page: Page, address: str, layer: int) -> None:
     """The page, drawn and at rest."""
-    page.goto(f"{address}/")  # the pages are known to the server once its entry has run
-    page.wait_for_timeout(1500)
     page.goto(f"{address}/inside?layer={layer}")
-    page.wait_for_selector(".st-key-maps-1 .js-plotly-plot .main-svg")
+    page.wait_for_selector(".st-key-maps-1 .js-plotly-plot .main-svg", timeout=90_000)  # the first one imports PyTorch
     page.wait_for_timeout(2500)
 
 

@@ -15,12 +15,8 @@ GRID = ".st-key-maps-{} .js-plotly-plot"
 
 
 def open_inside(page: Page, server: str, query: str = "") -> None:
-    page.goto(server)
-    page.get_by_role("link", name="Inside").click()
+    page.goto(f"{server}/inside?{query}")
     expect(page.locator(GRID.format(1))).to_be_visible()
-    if query:
-        page.goto(f"{server}/inside?{query}")
-        expect(page.locator(GRID.format(1))).to_be_visible()
 
 
 def shown(page: Page, place: int) -> int:
@@ -90,9 +86,6 @@ def test_a_link_to_an_image_that_is_not_there_is_explained(browser_page, server)
 
 def test_a_narrow_page_needs_no_sideways_scrolling(browser_page, server):
     browser_page.set_viewport_size({"width": 390, "height": 844})
-    browser_page.goto(server)
-    browser_page.wait_for_timeout(1000)
-    browser_page.goto(f"{server}/inside")
-    expect(browser_page.locator(GRID.format(1))).to_be_visible()
+    open_inside(browser_page, server)
     wide = "() => document.querySelector('[data-testid=stMain]').scrollWidth - window.innerWidth"
     assert browser_page.evaluate(wide) <= 0
