@@ -1,7 +1,7 @@
 """Which pixels of a photograph are the object: classical, deterministic, and without any training.
 
 Three first guesses are refined by GrabCut (Rother et al. 2004), and the most plausible outcome is taken: a single first guess
-collapses on about one photograph in seven, where the object touches the border or looks like the floor.
+can collapse where the object touches the border or looks like the floor.
 """
 
 from collections.abc import Iterator
