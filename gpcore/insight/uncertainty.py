@@ -42,9 +42,9 @@ class Calibration:
 def doubt(logits: Logits) -> Float[Tensor, " n"]:
     """How little one class stands out: `mean(logits) - max(logits)`, never positive, 0 if all classes score alike.
 
-    Of nine scores tried (benchmarks/photos.py measures this one, and the free energy, the largest logit and the softmax's
-    entropy beside it) it told hats, shorts and skirts from FashionMNIST's test images best, or as well as the best, with four networks on the
-    development photographs. From photographs of known classes it hardly tells them: those differ from the test images too.
+    Of nine scores tried it told hats, shorts and skirts from FashionMNIST's test images best, or as well as the best, with
+    four networks on the development photographs (benchmarks/photos.py measures it and three others). From photographs of
+    known classes it hardly tells them: those differ from the test images too.
     """
     return logits.mean(1) - logits.amax(1)
 
