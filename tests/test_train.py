@@ -126,7 +126,7 @@ def test_a_trained_run_is_drawn_and_can_be_extended_repeated_renamed_and_deleted
     app = page()
     assert not app.exception
     assert "finished" in said(app)
-    assert len(app.get("plotly_chart")) == 2
+    assert len(app.get("vega_lite_chart")) == 2
     app.number_input(key=f"epochs-{run}").set_value(5).run()
     button(app, "Go on").click().run()
     assert (store.run(run).status, store.run(run).recipe.epochs) == ("queued", 5)

@@ -3,17 +3,17 @@
 from collections.abc import Sequence
 
 import streamlit as st
+from streamlit.delta_generator import DeltaGenerator
 
 from gpcore.errors import GpcoreError, StoreError
 from gpcore.figures import training as figures
-from gpcore.figures.training import Trace
+from gpcore.figures.training import Chart, Trace
 from gpcore.insight.starvation import explained, starved_classes
 from gpcore.runs.estimate import seconds_left
 from gpcore.runs.records import Epoch, LossCurve, RunRecord
 from gpcore.runs.run import Run
 from gpcore.runs.store import Store
 from ui import cached, workers
-from ui.widgets import PLOT_CONFIG
 from ui.wording import duration, plain
 
 REFRESH_SECONDS = 0.5
@@ -97,21 +97,21 @@ def _doing(run: RunRecord) -> str:
 def _draw(store: Store, shown: Sequence[RunRecord]) -> None:
     traces = [_trace(store, run) for run in shown]
     left, right = st.columns(2)
-    with left:
-        _chart(figures.batch_losses(traces), "live-losses")
-    with right:
-        _chart(figures.accuracies(traces), "live-accuracies")
+    _chart(left, figures.batch_losses(traces), "live-losses")
+    _chart(right, figures.accuracies(traces), "live-accuracies")
+    st.caption("Drag moves a chart along, Ctrl and the wheel zoom, a double click shows all of it again.")
     more = st.expander("Learning rate and seconds per epoch", key="live-more", on_change="rerun")
     if more.open:
         left, right = more.columns(2)
-        with left:
-            _chart(figures.per_epoch(traces, "learning_rate"), "live-rates")
-        with right:
-            _chart(figures.per_epoch(traces, "seconds"), "live-seconds")
+        _chart(left, figures.per_epoch(traces, "learning_rate"), "live-rates")
+        _chart(right, figures.per_epoch(traces, "seconds"), "live-seconds")
 
 
-def _chart(figure: object, key: str) -> None:
-    st.plotly_chart(figure, width="stretch", key=key, config=PLOT_CONFIG)
+def _chart(place: DeltaGenerator, chart: Chart, key: str) -> None:
+    # Streamlit forgets a zoom with the next data unless the zoom is a selection that it reports.
+    place.vega_lite_chart(
+        chart.data, chart.specification, width="stretch", key=key, on_select="rerun", selection_mode=[figures.ZOOM["name"]]
+    )
 
 
 def _trace(store: Store, run: RunRecord) -> Trace:

@@ -49,7 +49,8 @@ def _default(records: Sequence[RunRecord]) -> list[RunRecord]:
 def show_actions(run: RunRecord) -> None:
     """How a run stands, and all that can be done with it now."""
     accuracy = f" · {run.last.validation_accuracy:.1%}" if run.last else ""
-    state = f"{MARKS[run.status]}-badge[{run.status}] {run.epochs_done} of {run.recipe.epochs} epochs{accuracy}"
+    figures = f"{run.epochs_done} of {run.recipe.epochs} epochs{accuracy}"  # of a run under way the live part tells them
+    state = f"{MARKS[run.status]}-badge[{run.status}] {figures if run.status not in ('queued', 'running') else ''}"
     st.markdown(f"**{plain(run.title)}** {state}")
     with st.container(horizontal=True, key=f"actions-{run.id}"):
         if run.status in ("queued", "running"):

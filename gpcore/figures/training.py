@@ -1,18 +1,35 @@
-"""Runs while they are trained: loss per batch, and what is measured after every epoch, all runs on the same axes."""
+"""Runs while they are trained: loss per batch, and what is measured after every epoch, all runs on the same axes.
 
-from collections.abc import Iterator, Sequence
+These charts are Vega-Lite's, not Plotly's: Streamlit hands them new data without building them anew, so that nothing flickers
+and zoom and hover survive, while it replaces a Plotly chart whenever its data change. For that, a chart's specification says
+nothing that changes while runs go on; all of that is in its data.
+"""
+
+import json
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from typing import Literal
+from typing import Any, Literal
 
-import plotly.graph_objects as go
-
-from gpcore.figures.theme import NEUTRAL, POOL_COLOURS, SEVERAL_DASHES, layout
+from gpcore.figures.theme import NEUTRAL, POOL_COLOURS, SEVERAL_DASHES
 from gpcore.recipe import Pool
 from gpcore.runs.records import Epoch, LossCurve
 
 HEIGHT = 300
 
-EpochField = Literal["learning_rate", "seconds"]
+STROKES = {"solid": [1, 0], "dash": [6, 4], "dot": [2, 3], "dashdot": [8, 3, 2, 3]}
+"""The strokes of the theme, in Vega's terms."""
+
+ZOOM: dict[str, Any] = {
+    "name": "zoom",
+    "bind": "scales",
+    # The wheel alone goes on scrolling the page; a pinch on a touchpad arrives as Ctrl and wheel.
+    "select": {"type": "interval", "encodings": ["x"], "zoom": "wheel![event.ctrlKey || event.metaKey]"},
+}
+
+POINTER: dict[str, Any] = {
+    "name": "pointer",
+    "select": {"type": "point", "fields": ["x"], "nearest": True, "on": "pointermove", "clear": "pointerout"},
+}
 
 
 @dataclass(frozen=True)
@@ -25,75 +42,91 @@ class Trace:
     epochs: Sequence[Epoch]
 
 
-def batch_losses(traces: Sequence[Trace]) -> go.Figure:
+@dataclass(frozen=True)
+class Chart:
+    """The columns of a table, and how Vega-Lite draws them: `x`, `run` (`run0`, `run1`, …) and what is measured."""
+
+    data: dict[str, list[Any]]
+    specification: dict[str, Any]
+
+
+def batch_losses(traces: Sequence[Trace]) -> Chart:
     """The training loss of every batch; where batches are drawn together, their mean, and a band from lowest to highest."""
-    figure = go.Figure()
-    for trace, line in _styled(traces):
-        batches = [step + 1 for step in trace.losses.steps]
-        if trace.losses.low != trace.losses.mean:
-            figure.add_scatter(
-                x=batches + batches[::-1],
-                y=trace.losses.high + trace.losses.low[::-1],
-                fill="toself",
-                fillcolor=line["color"],
-                opacity=0.18,
-                line={"width": 0},
-                legendgroup=trace.name,
-                showlegend=False,
-                hoverinfo="skip",
-            )
-        figure.add_scatter(
-            x=batches,
-            y=trace.losses.mean,
-            mode="lines" if len(batches) > 1 else "markers",
-            name=trace.name,
-            legendgroup=trace.name,
-            line=line | {"width": 1.5},
-            hovertemplate="%{y:.4f}",
-        )
-    return _finished(figure, "training loss per batch", "batch")
+    curves = [trace.losses for trace in traces]
+    data = _table((zip(curve.steps, curve.mean, curve.low, curve.high, strict=True) for curve in curves), "mean", "low", "high")
+    data["x"] = [step + 1 for step in data["x"]]
+    title = "training loss"
+    band = {"mark": {"type": "area", "opacity": 0.18}, "encoding": {"y": _quantity("low", title), "y2": {"field": "high"}}}
+    line = {"mark": {"type": "line", "strokeWidth": 1.5}, "encoding": {"y": _quantity("mean", title)}}
+    return Chart(data, _specification(traces, "batch", [band, line], "mean", ".4f"))
 
 
-def accuracies(traces: Sequence[Trace]) -> go.Figure:
+def accuracies(traces: Sequence[Trace]) -> Chart:
     """Validation accuracy (strong) and training accuracy (thin) after every epoch."""
-    figure = go.Figure()
-    for trace, line in _styled(traces):
-        for field, width, opacity in (("validation_accuracy", 2.5, 1.0), ("training_accuracy", 1.2, 0.6)):
-            _add_epochs(figure, trace, field, line | {"width": width}, opacity=opacity, hovertemplate="%{y:.2%}")
-            figure.data[-1].update(name=f"{trace.name}, {field.split('_')[0]}")
-    return _finished(figure, "accuracy", "epoch").update_yaxes(tickformat=".0%")
+    rows = ([(epoch.epoch, epoch.validation_accuracy, epoch.training_accuracy) for epoch in trace.epochs] for trace in traces)
+    y, thin_y = (_quantity(field, "accuracy", "%") for field in ("validation", "training"))
+    strong = {"mark": {"type": "line", "strokeWidth": 2.5, "point": {"size": 20}}, "encoding": {"y": y}}
+    thin = {"mark": {"type": "line", "strokeWidth": 1, "opacity": 0.6}, "encoding": {"y": thin_y}}
+    data = _table(rows, "validation", "training")
+    return Chart(data, _specification(traces, "epoch", [thin, strong], "validation", ".2%"))
 
 
-def per_epoch(traces: Sequence[Trace], field: EpochField) -> go.Figure:
+def per_epoch(traces: Sequence[Trace], field: Literal["learning_rate", "seconds"]) -> Chart:
     """The learning rate at the end of every epoch, or the seconds that it took."""
-    figure = go.Figure()
-    for trace, line in _styled(traces):
-        _add_epochs(figure, trace, field, line | {"width": 2}, hovertemplate="%{y:.3~g}")
-    return _finished(figure, field.replace("_", " "), "epoch").update_yaxes(rangemode="tozero")
+    data = _table(([(epoch.epoch, getattr(epoch, field)) for epoch in trace.epochs] for trace in traces), field)
+    y = _quantity(field, field.replace("_", " "))
+    line = {"mark": {"type": "line", "strokeWidth": 2, "point": {"size": 20}}, "encoding": {"y": y}}
+    return Chart(data, _specification(traces, "epoch", [line], field, ".3~g"))
 
 
-def _styled(traces: Sequence[Trace]) -> Iterator[tuple[Trace, dict]]:
-    """Every run with its line: the colour of its pooling, and another stroke for each further run with the same."""
-    drawn: dict[Pool, int] = {}
-    for trace in traces:
-        number = drawn[trace.pool] = drawn.get(trace.pool, -1) + 1
-        dash = SEVERAL_DASHES[number % len(SEVERAL_DASHES)]
-        yield trace, {"color": POOL_COLOURS.get(trace.pool, NEUTRAL), "dash": dash}
+def _table(runs: Iterable[Iterable[tuple[Any, ...]]], *names: str) -> dict[str, list[Any]]:
+    """The rows of all runs, each `x` and then what the names say, as columns."""
+    rows = [(f"run{number}", *row) for number, run in enumerate(runs) for row in run]
+    return {name: [row[column] for row in rows] for column, name in enumerate(("run", "x", *names))}
 
 
-def _add_epochs(figure: go.Figure, trace: Trace, field: str, line: dict, **changes: object) -> None:
-    figure.add_scatter(
-        x=[epoch.epoch for epoch in trace.epochs],
-        y=[getattr(epoch, field) for epoch in trace.epochs],
-        mode="lines" if len(trace.epochs) > 1 else "markers",
-        name=trace.name,
-        legendgroup=trace.name,
-        line=line,
-        marker={"color": line["color"]},
-        **changes,
-    )
+def _quantity(field: str, title: str, form: str = "") -> dict[str, Any]:
+    return {"field": field, "type": "quantitative", "title": title, "axis": {"format": form}, "scale": {"zero": False}}
 
 
-def _finished(figure: go.Figure, title: str, horizontal: str) -> go.Figure:
-    axes = {"xaxis": {"title": horizontal, "rangemode": "tozero"}, "yaxis": {"title": title}}
-    return layout(figure, HEIGHT, hovermode="x unified", **axes)
+def _specification(traces: Sequence[Trace], x: str, layers: list[dict[str, Any]], told: str, form: str) -> dict[str, Any]:
+    """Layers over a common x, with a legend above and a rule under the pointer that tells every run's `told`."""
+    runs = [f"run{number}" for number in range(len(traces))]
+    names = json.dumps({run: trace.name for run, trace in zip(runs, traces, strict=True)})
+    legend = {"orient": "top", "title": None, "labelExpr": f"{names}[datum.label]", "labelLimit": 320, "columns": 2}
+    legend |= {"symbolType": "stroke", "symbolOpacity": 1, "symbolStrokeWidth": 3}
+    colours = [POOL_COLOURS.get(trace.pool, NEUTRAL) for trace in traces]
+    tooltip = [{"field": "x", "title": x}]
+    tooltip += [{"field": run, "title": trace.name, "format": form} for run, trace in zip(runs, traces, strict=True)]
+    rule = {
+        "transform": [{"pivot": "run", "value": told, "groupby": ["x"], "op": "max"}],
+        "mark": {"type": "rule", "color": NEUTRAL, "strokeWidth": 1},
+        "encoding": {
+            "opacity": {"condition": {"param": "pointer", "empty": False, "value": 1}, "value": 0},
+            "tooltip": tooltip,
+        },
+        "params": [POINTER],
+    }
+    styles = {
+        "color": {"field": "run", "type": "nominal", "scale": {"domain": runs, "range": colours}, "legend": legend},
+        "strokeDash": {
+            "field": "run",
+            "type": "nominal",
+            "scale": {"domain": runs, "range": _strokes(traces)},
+            "legend": legend,
+        },
+    }
+    for layer in layers:
+        layer["encoding"] |= styles if layer["mark"]["type"] == "line" else {"color": styles["color"]}
+    layers[-1]["params"] = [ZOOM]
+    return {
+        "height": HEIGHT,
+        "encoding": {"x": {"field": "x", "type": "quantitative", "title": x, "axis": {"tickMinStep": 1}}},
+        "layer": [*layers, rule],
+    }
+
+
+def _strokes(traces: Sequence[Trace]) -> list[list[int]]:
+    """A stroke for every run: solid for the first of its pooling, others for those after it."""
+    earlier = [[other.pool for other in traces[:number]].count(trace.pool) for number, trace in enumerate(traces)]
+    return [STROKES[SEVERAL_DASHES[count % len(SEVERAL_DASHES)]] for count in earlier]
