@@ -10,7 +10,7 @@ ONLY ?=
 
 BIN := .venv/bin
 
-.PHONY: app test check lint bench checkpoints examples clean
+.PHONY: app test check lint bench screenshots checkpoints examples clean
 
 app: .venv/installed
 	$(BIN)/python -m streamlit run app.py --server.port $(PORT)
@@ -25,8 +25,14 @@ lint: .venv/installed-dev
 	$(BIN)/ruff check .
 	$(BIN)/mypy
 
+# benchmarks/photos.py is not among them: it needs a folder of photographs.
+BENCHMARKS := step inside_latency watching kills photo_speed
+
 bench: .venv/installed-dev
-	@for file in benchmarks/*.py; do echo "== $$file"; PYTHONPATH=.:tests $(BIN)/python $$file || exit 1; done
+	@for name in $(BENCHMARKS); do echo "== $$name"; PYTHONPATH=.:tests $(BIN)/python benchmarks/$$name.py || exit 1; done
+
+screenshots: .venv/installed-dev
+	PYTHONPATH=.:tests $(BIN)/python docs/screenshots.py docs/screenshots
 
 # Into a new folder, so that the shipped runs stay whole until their successors are.
 FRESH := checkpoints.new

@@ -1,14 +1,15 @@
-"""Every page as a person sees it: `make screenshots` draws the README's pictures into docs/screenshots.
+"""Every page as a person sees it, over the shipped runs: `make screenshots` draws the README's pictures.
 
-    python benchmarks/screenshots.py ADDRESS FOLDER [page …]
+    python docs/screenshots.py FOLDER [page …]
 
-takes them from a dashboard that runs already: each page at 1280 and 390 pixels, light and dark.
+photographs each page at 1280 and 390 pixels, in the light theme and in the dark one.
 """
 
 import sys
+import tempfile
 from pathlib import Path
 
-from conftest import CHROMIUM_FLAGS, find_chromium
+from conftest import CHROMIUM_FLAGS, ROOT, find_chromium, served, settings
 from playwright.sync_api import Page, sync_playwright
 
 PAGES = ("compare", "train", "inside", "classify", "learn")
@@ -34,17 +35,19 @@ def photograph(page: Page, address: str, width: int, target: Path) -> None:
     page.screenshot(path=target)
 
 
-def main(address: str, folder: str, *pages: str) -> None:
-    """Photograph pages of a dashboard at every width and in both themes."""
+def main(folder: str, *pages: str) -> None:
+    """Photograph pages at every width and in both themes, from a dashboard whose own store is empty."""
     target = Path(folder)
     target.mkdir(parents=True, exist_ok=True)
-    with sync_playwright() as playwright:
+    with tempfile.TemporaryDirectory() as temporary, sync_playwright() as playwright:
+        environment = settings(ROOT / "checkpoints", Path(temporary) / "runs", ROOT / "data")
         browser = playwright.chromium.launch(executable_path=find_chromium(), args=CHROMIUM_FLAGS)
-        for name in pages or PAGES:
-            for width, scheme in VIEWS:
-                context = browser.new_context(viewport={"width": width, "height": 900}, color_scheme=scheme)
-                photograph(context.new_page(), f"{address}/{name}", width, target / f"{Path(name).name}-{width}-{scheme}.png")
-                context.close()
+        with served(environment, Path(temporary) / "log") as address:
+            for name in pages or PAGES:
+                for width, scheme in VIEWS:
+                    context = browser.new_context(viewport={"width": width, "height": 900}, color_scheme=scheme)
+                    photograph(context.new_page(), f"{address}/{name}", width, target / f"{name}-{width}-{scheme}.png")
+                    context.close()
         browser.close()
 
 
