@@ -28,8 +28,11 @@ ZOOM: dict[str, Any] = {
 
 POINTER: dict[str, Any] = {
     "name": "pointer",
-    "select": {"type": "point", "fields": ["x"], "nearest": True, "on": "pointermove", "clear": "pointerout"},
+    # Never cleared: new data would do that, since they replace what lies under the pointer.
+    "select": {"type": "point", "fields": ["x"], "nearest": True, "on": "pointermove", "clear": False},
 }
+
+LINE_HEIGHT = 15
 
 
 @dataclass(frozen=True)
@@ -58,7 +61,7 @@ def batch_losses(traces: Sequence[Trace]) -> Chart:
     title = "training loss"
     band = {"mark": {"type": "area", "opacity": 0.18}, "encoding": {"y": _quantity("low", title), "y2": {"field": "high"}}}
     line = {"mark": {"type": "line", "strokeWidth": 1.5}, "encoding": {"y": _quantity("mean", title)}}
-    return Chart(data, _specification(traces, "batch", [band, line], "mean", ".4f"))
+    return Chart(data, _specification(traces, "batch", [band, line], _readout(traces, "batch", "mean", ".4f", top=8)))
 
 
 def accuracies(traces: Sequence[Trace]) -> Chart:
@@ -68,7 +71,9 @@ def accuracies(traces: Sequence[Trace]) -> Chart:
     strong = {"mark": {"type": "line", "strokeWidth": 2.5, "point": {"size": 20}}, "encoding": {"y": y}}
     thin = {"mark": {"type": "line", "strokeWidth": 1, "opacity": 0.6}, "encoding": {"y": thin_y}}
     data = _table(rows, "validation", "training")
-    return Chart(data, _specification(traces, "epoch", [thin, strong], "validation", ".2%"))
+    # Accuracies rise, losses fall: the room for the readout is below, there above.
+    readout = _readout(traces, "epoch", "validation", ".2%", top=HEIGHT - 150 - LINE_HEIGHT * len(traces))
+    return Chart(data, _specification(traces, "epoch", [thin, strong], readout))
 
 
 def per_epoch(traces: Sequence[Trace], field: Literal["learning_rate", "seconds"]) -> Chart:
@@ -76,7 +81,7 @@ def per_epoch(traces: Sequence[Trace], field: Literal["learning_rate", "seconds"
     data = _table(([(epoch.epoch, getattr(epoch, field)) for epoch in trace.epochs] for trace in traces), field)
     y = _quantity(field, field.replace("_", " "))
     line = {"mark": {"type": "line", "strokeWidth": 2, "point": {"size": 20}}, "encoding": {"y": y}}
-    return Chart(data, _specification(traces, "epoch", [line], field, ".3~g"))
+    return Chart(data, _specification(traces, "epoch", [line], _readout(traces, "epoch", field, ".3~g", top=8)))
 
 
 def _table(runs: Iterable[Iterable[tuple[Any, ...]]], *names: str) -> dict[str, list[Any]]:
@@ -89,26 +94,16 @@ def _quantity(field: str, title: str, form: str = "") -> dict[str, Any]:
     return {"field": field, "type": "quantitative", "title": title, "axis": {"format": form}, "scale": {"zero": False}}
 
 
-def _specification(traces: Sequence[Trace], x: str, layers: list[dict[str, Any]], told: str, form: str) -> dict[str, Any]:
-    """Layers over a common x, with a legend above and a rule under the pointer that tells every run's `told`."""
+def _specification(
+    traces: Sequence[Trace], x: str, layers: list[dict[str, Any]], readout: list[dict[str, Any]]
+) -> dict[str, Any]:
+    """Layers over a common x, with a legend above, and what a rule under the pointer reads."""
     runs = [f"run{number}" for number in range(len(traces))]
     names = json.dumps({run: trace.name for run, trace in zip(runs, traces, strict=True)})
     legend = {"orient": "top", "title": None, "labelExpr": f"{names}[datum.label]", "labelLimit": 320, "columns": 2}
     legend |= {"symbolType": "stroke", "symbolOpacity": 1, "symbolStrokeWidth": 3}
-    colours = [POOL_COLOURS.get(trace.pool, NEUTRAL) for trace in traces]
-    tooltip = [{"field": "x", "title": x}]
-    tooltip += [{"field": run, "title": trace.name, "format": form} for run, trace in zip(runs, traces, strict=True)]
-    rule = {
-        "transform": [{"pivot": "run", "value": told, "groupby": ["x"], "op": "max"}],
-        "mark": {"type": "rule", "color": NEUTRAL, "strokeWidth": 1},
-        "encoding": {
-            "opacity": {"condition": {"param": "pointer", "empty": False, "value": 1}, "value": 0},
-            "tooltip": tooltip,
-        },
-        "params": [POINTER],
-    }
     styles = {
-        "color": {"field": "run", "type": "nominal", "scale": {"domain": runs, "range": colours}, "legend": legend},
+        "color": {"field": "run", "type": "nominal", "scale": {"domain": runs, "range": _colours(traces)}, "legend": legend},
         "strokeDash": {
             "field": "run",
             "type": "nominal",
@@ -122,8 +117,30 @@ def _specification(traces: Sequence[Trace], x: str, layers: list[dict[str, Any]]
     return {
         "height": HEIGHT,
         "encoding": {"x": {"field": "x", "type": "quantitative", "title": x, "axis": {"tickMinStep": 1}}},
-        "layer": [*layers, rule],
+        "layer": [*layers, *readout],
     }
+
+
+def _readout(traces: Sequence[Trace], x: str, told: str, form: str, top: int) -> list[dict[str, Any]]:
+    """A rule at the pointer's x, and beside the curves, from `top` pixels on, what every run's curve is there."""
+    pivot = {"pivot": "run", "value": told, "groupby": ["x"], "op": "max"}
+    shown = {"condition": {"param": "pointer", "empty": False, "value": 1}, "value": 0}
+    rule = {"mark": {"type": "rule", "color": NEUTRAL, "tooltip": None}, "encoding": {"opacity": shown}, "params": [POINTER]}
+    rows = [(f"'{x} ' + format(datum.x, ',')", NEUTRAL)]
+    rows += [(f"format(datum.run{number}, '{form}')", colour) for number, colour in enumerate(_colours(traces))]
+    texts = [
+        {
+            "transform": [{"filter": {"param": "pointer", "empty": False}}, {"calculate": words, "as": "words"}],
+            "mark": {"type": "text", "align": "right", "baseline": "top", "dx": -6, "fontSize": 13, "color": colour},
+            "encoding": {"x": {"value": "width"}, "y": {"value": top + LINE_HEIGHT * row}, "text": {"field": "words"}},
+        }
+        for row, (words, colour) in enumerate(rows)
+    ]
+    return [{"transform": [pivot], "layer": [rule, *texts]}]
+
+
+def _colours(traces: Sequence[Trace]) -> list[str]:
+    return [POOL_COLOURS.get(trace.pool, NEUTRAL) for trace in traces]
 
 
 def _strokes(traces: Sequence[Trace]) -> list[list[int]]:
