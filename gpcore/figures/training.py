@@ -127,7 +127,8 @@ def _readout(traces: Sequence[Trace], x: str, told: str, form: str, top: int) ->
     shown = {"condition": {"param": "pointer", "empty": False, "value": 1}, "value": 0}
     rule = {"mark": {"type": "rule", "color": NEUTRAL, "tooltip": None}, "encoding": {"opacity": shown}, "params": [POINTER]}
     rows = [(f"'{x} ' + format(datum.x, ',')", NEUTRAL)]
-    rows += [(f"format(datum.run{number}, '{form}')", colour) for number, colour in enumerate(_colours(traces))]
+    for number, colour in enumerate(_colours(traces)):  # the slower of two runs has no value there yet
+        rows.append((f"isValid(datum.run{number}) ? format(datum.run{number}, '{form}') : '–'", colour))
     texts = [
         {
             "transform": [{"filter": {"param": "pointer", "empty": False}}, {"calculate": words, "as": "words"}],
