@@ -1,6 +1,4 @@
-"""The Train page in a real browser: a pair is started, watched, left, found again, stopped, resumed, finished, compared."""
-
-import re
+"""The Train page in a real browser: a pair is started, watched, left and found again."""
 
 import pytest
 
@@ -23,7 +21,7 @@ def wait_for_points(page, more_than: int) -> int:
     return page.evaluate(POINTS)
 
 
-def test_a_pair_is_trained_watched_left_found_again_and_compared(server, browser_page):
+def test_a_pair_is_trained_watched_left_and_found_again(server, browser_page):
     page = browser_page
     page.set_default_timeout(90_000)
     page.goto(server)
@@ -39,14 +37,4 @@ def test_a_pair_is_trained_watched_left_found_again_and_compared(server, browser
     page.reload()
     wait_for_points(page, points - 1)
 
-    page.get_by_role("button", name="Stop").first.click()
-    page.get_by_text("stopped").wait_for()
-    page.get_by_role("button", name="Resume").click()
-    page.get_by_text("stopped").wait_for(state="detached")
-    page.wait_for_function("document.body.innerText.match(/finished/g)?.length == 2")
-    page.get_by_text(re.compile(r"6 of 6 epochs")).first.wait_for()
-    assert page.get_by_role("progressbar").count() == 0
-
-    page.get_by_role("link", name="Compare").click()
-    page.get_by_role("combobox").first.click()
-    page.get_by_text("runs/modern-gap-seed0").first.wait_for()
+    page.get_by_role("button", name="Stop").first.wait_for()
