@@ -14,6 +14,7 @@ from gpcore.recipe import ARTICLE, MODERN, Recipe
 from gpcore.runs import launcher, worker
 from gpcore.runs.estimate import estimate, seconds_left
 from gpcore.runs.store import Store
+from ui import workers
 
 SLOTS = 4
 
@@ -188,6 +189,19 @@ def test_a_damaged_store_is_one_sentence(empty_environment):
     app = page()
     assert not app.exception
     assert "is damaged or no store" in said(app)
+
+
+def test_runs_left_in_the_queue_go_on_when_a_server_starts(empty_environment, images):
+    left = Store(empty_environment)
+    left.set_parallel(1)
+    run = left.add(tiny.recipe(images, epochs=1))
+    claim = left.claim()
+    claim.lock.release()  # the machine went down while it was being trained
+    assert not AppTest.from_file(tiny.ROOT / "app.py", default_timeout=60).run().exception
+    tiny.wait_until(lambda: left.run(run).status == "finished")
+    for process in workers.started_by_pages(left).values():
+        process.kill()
+        process.wait()
 
 
 def test_an_estimate_follows_from_what_earlier_runs_took(store, images):

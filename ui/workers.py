@@ -39,6 +39,11 @@ def start_missing(store: Store) -> None:
         raise StoreError(trouble)
 
 
+def started_by_pages(store: Store) -> dict[int, subprocess.Popen]:
+    """The workers that pages of this server have started, by their slot."""
+    return _of(store).processes
+
+
 def forget_broken(store: Store) -> None:
     """Let workers that broke down be started again."""
     started = _of(store)
