@@ -27,13 +27,12 @@ CHANGES = 100
 FLAGS = ["--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking"]
 
 WATCH = """
-() => {
-  const grids = () => [0, 1].map((place) => document.querySelector(`.st-key-maps-${place} .js-plotly-plot`)?.data);
-  const before = grids();
+(figures) => {
+  const before = figures.map((figure) => figure.sheet);
   window.changed = new Promise((resolve) => {
     const begin = () => {
       const started = performance.now();
-      const look = () => grids().every((data, place) => data && data !== before[place])
+      const look = () => figures.every((figure, place) => figure.sheet !== before[place])
         ? requestAnimationFrame(() => resolve(performance.now() - started))
         : requestAnimationFrame(look);
       look();
@@ -42,6 +41,8 @@ WATCH = """
   });
 }
 """
+
+GRIDS = [".st-key-maps-0 .sheet", ".st-key-maps-1 .sheet"]
 
 
 def measure(page: Page) -> dict[str, list[float]]:
@@ -58,7 +59,7 @@ def measure(page: Page) -> dict[str, list[float]]:
 
 def time_change(page: Page, act: Callable[[], object]) -> float:
     """Milliseconds from an action to the frame in which both grids are painted anew."""
-    page.evaluate(WATCH)
+    page.evaluate(WATCH, [page.locator(grid).element_handle() for grid in GRIDS])
     act()
     return page.evaluate("window.changed")
 
@@ -81,7 +82,7 @@ def count_bytes(page: Page, address: str) -> int:
 def open_inside(page: Page, address: str, layer: int) -> None:
     """The page, drawn and at rest."""
     page.goto(f"{address}/inside?layer={layer}")
-    page.wait_for_selector(".st-key-maps-1 .js-plotly-plot .main-svg", timeout=90_000)  # the first one imports PyTorch
+    page.locator(GRIDS[1]).wait_for(timeout=90_000)  # the first one imports PyTorch
     page.wait_for_timeout(2500)
 
 

@@ -148,11 +148,11 @@ def test_a_map_over_the_image_is_bilinear_between_the_centres_of_its_cells():
 @pytest.mark.parametrize("pool", POOLS)
 def test_the_figures_show_what_was_found(pool, image, fashion):
     look = Look(frozen(pool), "logits", image)
-    values = [np.asarray(trace.z) for trace in figures.explained(look, 1, fashion.classes).data if trace.type == "heatmap"]
+    values = [matrix.values.numpy() for matrix in figures.explained(look, 1, fashion.classes).matrices]
     assert len(values) == 6
     assert np.allclose(values[0] * values[1], values[2])
     assert np.allclose(values[3] - values[4], values[5], atol=1e-6)
-    assert len(figures.over_the_image(look, "Trouser").data) == 6
+    assert len(figures.over_the_image(look, "Trouser").matrices) == 5
     rows = figures.cell_rows(look, fashion.classes)
     of_class = [row for row in rows if row["class"] == "Bag"]
     assert sum(row["share"] for row in of_class[:-1]) == pytest.approx(of_class[-1]["share"], abs=1e-5)

@@ -1,5 +1,6 @@
 """Maps of any layer, their scaling and their figures, against plain slices of the network and literal formulas."""
 
+import base64
 import json
 from pathlib import Path
 
@@ -13,7 +14,8 @@ from gpcore.__main__ import main
 from gpcore.data.datasets import Dataset, scaled
 from gpcore.errors import InsightError
 from gpcore.figures import maps as figures
-from gpcore.figures.picture import draw_grids
+from gpcore.figures.picture import draw_sheets
+from gpcore.figures.sheet import Matrix, colours, palette
 from gpcore.figures.twins import twin_grids
 from gpcore.insight import features
 from gpcore.insight.look import Look
@@ -63,29 +65,32 @@ def test_a_layer_that_is_not_there_is_refused_in_a_sentence(network, image, laye
 
 
 @pytest.mark.parametrize("scale", ["map", "layer", "both"])
-def test_shades_are_the_maps_between_the_ends_of_what_shares_a_scale(scale):
+def test_spans_are_the_ends_of_what_shares_a_scale(scale):
     grids = [torch.randn(4, 3, 3), 100 * torch.randn(4, 3, 3)]
-    for grid, shades in zip(grids, features.shades(grids, scale), strict=True):
-        over = {"map": grid.flatten(1), "layer": grid.flatten()[None], "both": torch.cat(grids).flatten()[None]}[scale]
-        low, high = over.min(1).values[:, None, None], over.max(1).values[:, None, None]
-        torch.testing.assert_close(shades, (grid - low) / (high - low))
+    for grid, spans in zip(grids, features.spans(grids, scale), strict=True):
+        for maps, (low, high) in zip(grid, spans.tolist(), strict=True):
+            over = {"map": maps, "layer": grid, "both": torch.cat(grids)}[scale]
+            assert (low, high) == (over.min().item(), over.max().item())
 
 
-@pytest.mark.parametrize("value", [0.0, 5.0, -3.0])
+@pytest.mark.parametrize("value", [0.0, 5.0, -3.0, 1e-44, 3e38])
 @pytest.mark.parametrize("scale", ["map", "layer", "both"])
-def test_a_flat_map_has_a_shade_and_no_nan(scale, value):
-    (shades,) = features.shades([torch.full((2, 3, 3), value)], scale)
-    assert shades.unique().tolist() == [0.0 if value == 0 else 0.5]
+def test_a_flat_map_is_dark_at_zero_and_else_of_the_middle_shade(scale, value):
+    maps = torch.full((2, 3, 3), value)
+    (spans,) = features.spans([maps], scale)
+    low, high = spans[0].tolist()
+    assert (maps[0, 0, 0].item() - low) / (high - low) == (0.0 if value == 0 else 0.5)
 
 
-def test_values_at_the_end_of_float32_still_have_shades():
-    (shades,) = features.shades([torch.tensor([[[-3e38, 3e38]]])], "layer")
-    assert shades.tolist() == [[[0.0, 1.0]]]
+def test_values_at_the_end_of_float32_still_have_colours():
+    maps = torch.tensor([[[-3e38, 3e38]]])
+    (spans,) = features.spans([maps], "layer")
+    assert colours(Matrix(maps[0], *spans[0].tolist()))[0].tolist() == palette("brightness")[[0, 255]].tolist()
 
 
 def test_an_unknown_scale_is_refused():
     with pytest.raises(InsightError, match="scale is 'row': choose one of map, layer, both"):
-        features.shades([torch.zeros(1, 2, 2)], "row")
+        features.spans([torch.zeros(1, 2, 2)], "row")
 
 
 def test_only_a_map_that_is_zero_everywhere_is_dead():
@@ -133,28 +138,22 @@ def test_larger_colour_images_have_larger_maps():
     look = Look(network, "logits", torch.rand(1, 3, 64, 48))
     for layer in range(18):
         (grid,) = twin_grids([look], layer, [str(label) for label in range(10)])
-        assert figures.grid_figure(grid).data
+        assert figures.grid_sheet(grid).data()
 
 
 def test_two_grids_of_32_maps_stay_under_300_kb(network, image):
     looks = [Look(ConvNet(pool).eval(), "logits", image) for pool in ("gap", "gmp")]
     grids = twin_grids(looks, 13, [str(label) for label in range(10)], sort=True)
-    assert sum(len(figures.grid_figure(grid).to_json()) for grid in grids) < 300_000
+    assert sum(len(json.dumps(figures.grid_sheet(grid).data())) for grid in grids) < 300_000
 
 
-def test_a_figure_of_maps_is_one_trace_that_holds_every_value_once(network, image):
+def test_a_sheet_of_maps_holds_every_value_once(network, image):
     look = Look(network, "logits", image)
     (grid,) = twin_grids([look], 13, [])
-    heatmaps = [trace for trace in grid_traces(grid) if trace.type == "heatmap"]
-    assert len(heatmaps) == 1
-    shown = np.asarray(heatmaps[0].customdata)
-    assert sorted(shown[~np.isnan(shown)]) == sorted(look.maps(13).flatten().tolist())
-    assert np.asarray(heatmaps[0].x).shape[0] == shown.shape[1] + 1
-    assert np.asarray(heatmaps[0].y).shape[0] == shown.shape[0] + 1
-
-
-def grid_traces(grid):
-    return figures.grid_figure(grid).data
+    sheet = figures.grid_sheet(grid)
+    assert torch.equal(torch.stack([matrix.values for matrix in sheet.matrices]), look.maps(13))
+    sent = [np.frombuffer(base64.b64decode(matrix["values"]), "<f4") for matrix in sheet.data()["matrices"]]
+    assert np.array_equal(np.stack(sent), look.maps(13).flatten(1).numpy())
 
 
 def test_sorted_maps_begin_with_the_one_that_adds_most(network, image):
@@ -171,22 +170,22 @@ def test_a_dead_map_is_marked_as_such(network):
     network_of_zeros.network[0].bias.fill_(-1.0)
     (grid,) = twin_grids([Look(network_of_zeros, "logits", look.image)], 2, [])
     assert grid.dead == frozenset(range(8))
-    assert ["dead"] * 8 in [list(trace.text) for trace in grid_traces(grid) if trace.type == "scatter"]
+    assert [text.text for text in figures.grid_sheet(grid).texts].count("dead") == 8
 
 
 @pytest.mark.parametrize(("count", "columns"), [(1, 1), (3, 3), (8, 4), (10, 5), (16, 4), (32, 8), (37, 7)])
 def test_a_grid_is_wide_and_full_where_that_is_possible(count, columns):
     maps = torch.zeros(count, 2, 2)
-    grid = figures.MapGrid(maps, maps, torch.arange(count), [""] * count, frozenset())
+    grid = figures.MapGrid(maps, torch.zeros(count, 2), torch.arange(count), [""] * count, frozenset())
     assert grid.columns == columns
     assert grid.rows * columns >= count
 
 
 def test_a_picture_has_the_colours_of_its_maps():
     maps = torch.tensor([[[0.0, 1.0], [1.0, 0.0]]])
-    grid = figures.MapGrid(maps, maps, torch.arange(1), ["0"], frozenset())
-    colours = {colour for _, colour in draw_grids([grid], ["one"]).getcolors(100_000)}
-    assert {(68, 1, 84), (253, 231, 37)} <= colours  # the two ends of Viridis
+    grid = figures.MapGrid(maps, torch.tensor([[0.0, 1.0]]), torch.arange(1), ["0"], frozenset())
+    found = {colour for _, colour in draw_sheets([figures.grid_sheet(grid)], ["one"], ["black"]).getcolors(100_000)}
+    assert {(68, 1, 84), (253, 231, 37)} <= found  # the two ends of Viridis
 
 
 def test_the_command_writes_the_numbers_of_a_layer(filled_store, data_folder, tmp_path, fashion, capsys):

@@ -4,14 +4,18 @@ import csv
 import io
 import re
 
+import PIL.Image
 import pytest
+import torch
 from playwright.sync_api import Page, expect
+
+from gpcore.figures.sheet import Matrix, colours
 
 pytestmark = pytest.mark.browser
 
 expect.set_options(timeout=30_000)
 
-GRID = ".st-key-maps-{} .js-plotly-plot"
+GRID = ".st-key-maps-{} .sheet"
 
 
 def open_inside(page: Page, server: str, query: str = "") -> None:
@@ -21,8 +25,9 @@ def open_inside(page: Page, server: str, query: str = "") -> None:
 
 def shown(page: Page, place: int) -> int:
     """How many values a grid of maps holds."""
-    script = "(grid) => grid.calcdata[0][0].z.flatMap((row) => [...row]).filter(Number.isFinite).length"
-    return page.locator(GRID.format(place)).evaluate(script)
+    return page.locator(GRID.format(place)).evaluate(
+        "({ sheet }) => sheet.matrices.flatMap(({ values }) => [...values]).length"
+    )
 
 
 def test_a_person_sees_both_answers_on_the_trouser_and_its_class_maps(browser_page, server):
@@ -31,7 +36,7 @@ def test_a_person_sees_both_answers_on_the_trouser_and_its_class_maps(browser_pa
     for place, name in enumerate(("GAP", "GMP")):
         expect(browser_page.get_by_text(f"{name}, epoch 2, answers")).to_be_visible()
         assert shown(browser_page, place) == 10 * 9
-        dots = browser_page.locator(GRID.format(place)).evaluate("(grid) => grid.calcdata[2].length")
+        dots = browser_page.locator(GRID.format(place)).evaluate("({ sheet }) => sheet.dots.length")
         assert dots == {"GAP": 90, "GMP": 10}[name]
     expect(browser_page.get_by_text("Why", exact=False).first).to_be_visible()
 
@@ -49,6 +54,30 @@ def test_moving_the_layer_redraws_both_grids_and_the_link_restores_the_view(brow
     expect(browser_page.get_by_text("13 · Conv2d 32→32 · 32×7×7")).to_be_visible()
     expect(browser_page.get_by_text("Test image 3: Trouser")).to_be_visible()
     assert shown(browser_page, 0) == shown(browser_page, 1) == 32 * 49
+
+
+def test_a_grid_has_the_colours_of_its_values_tells_them_and_can_be_saved(browser_page, server):
+    open_inside(browser_page, server, "layer=0")
+    grid = browser_page.locator(GRID.format(0))
+    box = grid.bounding_box()
+    (matrix,) = grid.evaluate("({ sheet }) => sheet.matrices.map((matrix) => ({ ...matrix, values: [...matrix.values] }))")
+    width, height = grid.evaluate("({ sheet }) => [sheet.width, sheet.height]")
+    unit = min(box["width"] / width, box["height"] / height)
+    left = (box["width"] - unit * width) / 2
+    values = torch.tensor(matrix["values"]).view(28, 28)
+    expected = colours(Matrix(values, matrix["low"], matrix["high"], matrix["scale"]))
+    pixel = "(figure, [x, y]) => [...figure.querySelector('canvas').getContext('2d').getImageData(x, y, 1, 1).data]"
+    for row, column in ((0, 0), (5, 14), (20, 11), (27, 27)):
+        at = left + unit * (matrix["x"] + (column + 0.5) / 28), unit * (matrix["y"] + (row + 0.5) / 28)
+        assert grid.evaluate(pixel, at) == expected[row, column].tolist()
+        browser_page.mouse.move(box["x"] + at[0], box["y"] + at[1])
+        expect(grid.locator(".note")).to_have_text(f"map 0, row {row}, column {column}: {values[row, column].item():.5g}")
+    with browser_page.expect_download() as download:
+        grid.get_by_role("button", name="Save as PNG").click()
+    with PIL.Image.open(download.value.path()) as picture:
+        assert picture.size == (3 * round(box["width"]), 3 * round(box["height"]))
+        shown = picture.convert("RGBA").getpixel((round(3 * at[0]), round(3 * at[1])))
+    assert list(shown) == expected[27, 27].tolist()
 
 
 def test_a_click_in_the_gallery_opens_the_image_above(browser_page, server):

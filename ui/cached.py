@@ -6,11 +6,16 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import streamlit as st
+import torch
 
 from gpcore.data.datasets import Dataset, test_split_only
 from gpcore.nets.convnet import ConvNet
 from gpcore.runs.run import Run
 from gpcore.runs.store import Store
+
+# Visitors come side by side, each with a thread of their own, and for a single image a second core costs more than it gives:
+# while the browser draws on it, the first one waits.
+torch.set_num_threads(1)
 
 
 def own_store_folder() -> Path:

@@ -8,8 +8,9 @@ import streamlit as st
 from gpcore.figures import evidence as figures
 from gpcore.figures.panels import signed
 from gpcore.insight.look import Look
-from ui.inside_grids import csv_button, figure_shown
+from ui.inside_grids import csv_button
 from ui.inside_scene import Scene
+from ui.sheet import show_sheet
 
 ANSWER = "its own answer"
 
@@ -26,7 +27,7 @@ def show_evidence(scene: Scene) -> None:
                 f"**{scene.names[place]}: where the score of {classes[label]} comes from, and why it answers "
                 f"{classes[look.answer]} and not {classes[look.contest.rival]}**"
             )
-            figure_shown(figures.explained(look, label, classes), f"evidence-{place}", f"{scene.names[place]}-evidence")
+            show_sheet(figures.explained(look, label, classes), f"evidence-{place}", f"{scene.names[place]}-evidence")
             _proof(look, label)
             _contest(look, classes)
     csv_button(
@@ -68,7 +69,7 @@ def show_on_the_image(scene: Scene) -> None:
         name = scene.dataset.classes[look.answer]
         with column:
             st.markdown(f"**{scene.names[place]}: where {name} lies on the image**")
-            figure_shown(figures.over_the_image(look, name), f"image-{place}", f"{scene.names[place]}-on-the-image")
+            show_sheet(figures.over_the_image(look, name), f"image-{place}", f"{scene.names[place]}-on-the-image")
             row, column_ = look.evidence.strongest_cell(look.answer)
             st.caption(
                 f"Solid: the pixels at the centre of the strongest cell (row {row}, column {column_}). Dotted: its "

@@ -15,6 +15,7 @@ from gpcore.figures.twins import colour_of, twin_grids
 from gpcore.insight.features import Layer, head_of
 from ui import links, widgets
 from ui.inside_scene import SCALES, Scene
+from ui.sheet import show_sheet
 
 READINGS = {"GAP": "Every cell of a map counts the same.", "GMP": "Of each map only the brightest cell counts."}
 """What a pooling looks at, in one sentence."""
@@ -37,7 +38,7 @@ def show_layers(scene: Scene, layers: list[Layer]) -> None:
     for place, column in enumerate(st.columns(2, gap="medium")):
         with column:
             show_card(scene, place)
-            figure_shown(maps.grid_figure(grids[place]), f"maps-{place}", f"{scene.names[place]}-layer-{layer.index}")
+            show_sheet(maps.grid_sheet(grids[place]), f"maps-{place}", f"{scene.names[place]}-layer-{layer.index}")
     _tell_about(layer, layers, grids, scene.names)
     csv_button("The maps' numbers", lambda: _rows(grids, scene.names), f"layer-{layer.index}.csv", "maps-csv")
 

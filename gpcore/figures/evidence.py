@@ -1,26 +1,22 @@
-"""Scores taken apart as Plotly figures: cells that add up, and the same evidence laid over the image."""
+"""Scores taken apart, as sheets: cells that add up, and the same evidence laid over the image."""
 
 from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
-import plotly.graph_objects as go
 
-from gpcore.figures.maps import BRIGHTNESS
-from gpcore.figures.panels import CAPTION, Panel, Row, panels_figure, placed, signed
+from gpcore.figures.panels import Panel, Row, corner, panels_sheet, signed
+from gpcore.figures.sheet import Matrix, Outline, Sheet
 from gpcore.insight.evidence import Box, cell_size, on_the_image, own_pixels, receptive_field
 from gpcore.insight.look import Look
 
-EVIDENCE_HEIGHT, IMAGE_HEIGHT = 400, 220
+EVIDENCE_HEIGHT, IMAGE_HEIGHT = 370, 200
 """Pixels; constant, so that nothing jumps while the image changes."""
 
-OVER_A_PHOTOGRAPH = [[0.0, "rgb(214,92,255)"], [0.5, "rgba(128,128,128,0)"], [1.0, "rgb(40,225,100)"]]
-"""Against and for, bright enough for black and white below, and clear where there is nothing."""
 
-
-def explained(look: Look, label: int, classes: Sequence[str]) -> go.Figure:
+def explained(look: Look, label: int, classes: Sequence[str]) -> Sheet:
     """`class map × weight = share` for one class's score, and below it the answer against its closest rival."""
-    return panels_figure([taken_apart(look, label, classes[label]), set_against(look, classes)], EVIDENCE_HEIGHT)
+    return panels_sheet([taken_apart(look, label, classes[label]), set_against(look, classes)], EVIDENCE_HEIGHT)
 
 
 def taken_apart(look: Look, label: int, name: str) -> Row:
@@ -47,7 +43,7 @@ def set_against(look: Look, classes: Sequence[str]) -> Row:
     return Row([*panels, Panel(contest.cells, "share", "what tips it", f"lead {signed(contest.margin)}", largest)], "−=")
 
 
-def over_the_image(look: Look, name: str) -> go.Figure:
+def over_the_image(look: Look, name: str) -> Sheet:
     """The answer's class map laid over the image with its strongest cell, and the gradients on class map and image."""
     picture = look.image[0].mean(0)
     height, width = picture.shape
@@ -55,19 +51,20 @@ def over_the_image(look: Look, name: str) -> go.Figure:
     laid = on_the_image(cells, cell_size(network), height, width)
     by_pixel = look.gradients.pixels.sum(0)
     largest = max(by_pixel.abs().max().item(), 1e-12)
+    low, high = laid.min().item(), laid.max().item()
     panels = (
         Panel(picture, "photograph", f"class map of {name}"),
         Panel(look.gradients.cells, "weight", "gradient on the class map"),
         Panel(picture, "photograph", "gradient on the image"),
     )
     over = (
-        placed(laid, 0, 0) | {"colorscale": BRIGHTNESS, "opacity": 0.6},
-        placed(by_pixel, 0, 2) | {"colorscale": OVER_A_PHOTOGRAPH, "zmin": -largest, "zmax": largest},
+        Matrix(laid, low, high if high > low else low + 1, "brightness", *corner(0, 0), "class map", opacity=0.6),
+        Matrix(by_pixel, -largest, largest, "over a photograph", *corner(0, 2), "gradient"),
     )
     row, column = look.evidence.strongest_cell(look.answer)
-    shapes = _outline(receptive_field(network, row, column), height, width, "dot")
-    shapes += _outline(own_pixels(network, row, column), height, width, "solid")
-    return panels_figure([Row(panels)], IMAGE_HEIGHT, over, shapes)
+    outlines = _outline(receptive_field(network, row, column), height, width, dotted=True)
+    outlines += _outline(own_pixels(network, row, column), height, width)
+    return panels_sheet([Row(panels)], IMAGE_HEIGHT, over, outlines)
 
 
 def field_size(look: Look) -> str:
@@ -99,10 +96,10 @@ def pixel_rows(look: Look) -> list[dict[str, Any]]:
     ]
 
 
-def _outline(box: Box, height: int, width: int, dash: str) -> list[dict[str, Any]]:
+def _outline(box: Box, height: int, width: int, dotted: bool = False) -> list[Outline]:
     """A box of pixels on the first panel, cut off at the image's edge: white on black, to be seen on anything."""
     left, right = (min(max(edge, 0), width) / width for edge in (box.left, box.left + box.width))
     top, bottom = (min(max(edge, 0), height) / height for edge in (box.top, box.top + box.height))
-    place = {"type": "rect", "x0": left, "x1": right, "y0": CAPTION + top, "y1": CAPTION + bottom}
-    lines = ({"color": "black", "width": 5, "dash": dash}, {"color": "white", "width": 2.5, "dash": dash})
-    return [place | {"line": line} for line in lines]
+    x, y = corner(0, 0)
+    lines = (("black", 5), ("white", 2.5))
+    return [Outline(x + left, y + top, right - left, bottom - top, colour, width, dotted) for colour, width in lines]

@@ -1,25 +1,19 @@
-"""Matrices beside each other with signs between them, as one figure: `value × weight = share` for every cell."""
+"""Matrices beside each other with signs between them, as one sheet: `value × weight = share` for every cell."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Literal
 
-import plotly.graph_objects as go
 from jaxtyping import Float
 from torch import Tensor
 
-from gpcore.figures.maps import BRIGHTNESS
-from gpcore.figures.plain import bare_figure
-
-FOR_AND_AGAINST = [[0.0, "#7b3294"], [0.25, "#c2a5cf"], [0.5, "#f4f2f5"], [0.75, "#a6dba0"], [1.0, "#008837"]]
-"""Purple speaks against, green for, and white for nothing (ColorBrewer's PRGn, safe for colour-blind people)."""
-
-BLACK_TO_WHITE = [[0.0, "black"], [1.0, "white"]]
-
-NOTHING_TO_ALL = [[0.0, "#f4f2f5"], [1.0, "#2f3142"]]
+from gpcore.figures.sheet import Matrix, Outline, Scale, Sheet, Text
 
 ROOM = 0.32
 """Between two panels, as a part of a panel's width."""
+
+EDGE = 0.15
+"""At both sides: titles may be wider than their panels."""
 
 CAPTION = 0.2
 """Above and below a panel, for its title and its sum."""
@@ -49,30 +43,22 @@ class Row:
     signs: str = ""
 
 
-def panels_figure(
-    rows: Sequence[Row], height: int, over: Sequence[dict[str, Any]] = (), shapes: Sequence[dict[str, Any]] = ()
-) -> go.Figure:
-    """All rows as one figure, with `over` and `shapes` drawn upon them."""
+def panels_sheet(rows: Sequence[Row], height: int, over: Sequence[Matrix] = (), outlines: Sequence[Outline] = ()) -> Sheet:
+    """All rows as one sheet `height` pixels high, with `over` and `outlines` drawn upon them."""
     places = [(row, column, panel) for row, each in enumerate(rows) for column, panel in enumerate(each.panels)]
-    panels = [_heatmap(panel, row, column) for row, column, panel in places]
-    width = max(len(row.panels) for row in rows) * (1 + ROOM) - ROOM
-    size = width, (len(rows) - 1) * PITCH + 1 + 2 * CAPTION
-    return bare_figure([*panels, *over, _texts(rows)], size, height, 0.02, shapes)
+    return Sheet(
+        max(len(row.panels) for row in rows) * (1 + ROOM) - ROOM + 2 * EDGE,
+        (len(rows) - 1) * PITCH + 1 + 2 * CAPTION,
+        height,
+        matrices=[*(_matrix(panel, *corner(row, column)) for row, column, panel in places), *over],
+        outlines=list(outlines),
+        texts=[text for number, row in enumerate(rows) for text in _texts(number, row)],
+    )
 
 
-def placed(values: Tensor, row: int, column: int) -> dict[str, Any]:
-    """A heatmap's own coordinates, so that it fills the panel at a place."""
-    rows, columns = values.shape
-    return {
-        "type": "heatmap",
-        "z": values.numpy(),
-        "x0": column * (1 + ROOM) + 0.5 / columns,
-        "dx": 1 / columns,
-        "y0": row * PITCH + CAPTION + 0.5 / rows,
-        "dy": 1 / rows,
-        "showscale": False,
-        "hovertemplate": "%{z:.6g}<extra></extra>",
-    }
+def corner(row: int, column: int) -> tuple[float, float]:
+    """Left and top edge of the panel at a place."""
+    return EDGE + column * (1 + ROOM), row * PITCH + CAPTION
 
 
 def signed(value: float) -> str:
@@ -81,13 +67,13 @@ def signed(value: float) -> str:
     return f"{value:+.{digits}f}".replace("-", "−")
 
 
-def _heatmap(panel: Panel, row: int, column: int) -> dict[str, Any]:
+def _matrix(panel: Panel, x: float, y: float) -> Matrix:
     """A panel with its numbers in the cells, where they can be read."""
-    trace = placed(panel.values, row, column) | _colouring(panel)
+    low, high, scale = _colouring(panel)
+    written = None
     if max(panel.values.shape) <= 4 and panel.kind != "photograph":
-        trace["text"] = [[_written(value, panel.kind) for value in line] for line in panel.values.tolist()]
-        trace["texttemplate"] = "%{text}"
-    return trace
+        written = [[_written(value, panel.kind) for value in line] for line in panel.values.tolist()]
+    return Matrix(panel.values, low, high, scale, x, y, panel.title, written)
 
 
 def _written(value: float, kind: Kind) -> str:
@@ -96,38 +82,30 @@ def _written(value: float, kind: Kind) -> str:
     return "0" if value == 0 else signed(value)
 
 
-def _colouring(panel: Panel) -> dict[str, Any]:
+def _colouring(panel: Panel) -> tuple[float, float, Scale]:
+    """The ends of the colour scale, and which scale it is."""
     match panel.kind:
         case "weight":
-            return {"colorscale": NOTHING_TO_ALL, "zmin": 0, "zmax": 1}
+            return 0, 1, "weight"
         case "photograph":
-            return {"colorscale": BLACK_TO_WHITE, "zmin": 0, "zmax": 1}
+            return 0, 1, "photograph"
         case "share":
             largest = panel.largest or max(panel.values.abs().max().item(), 1e-12)
-            return {"colorscale": FOR_AND_AGAINST, "zmin": -largest, "zmax": largest}
+            return -largest, largest, "for and against"
         case "value":
-            return {"colorscale": BRIGHTNESS}
+            low, high = panel.values.min().item(), panel.values.max().item()
+            return low, high if high > low else low + 1, "brightness"
 
 
-def _texts(rows: Sequence[Row]) -> dict[str, Any]:
-    """Titles, sums and signs as one trace: as annotations they would take longer to draw than the panels."""
-    texts: list[tuple[float, float, str, int, str]] = []
-    for number, row in enumerate(rows):
-        top = number * PITCH + CAPTION
-        for column, panel in enumerate(row.panels):
-            centre = column * (1 + ROOM) + 0.5
-            texts.append((centre, top - 0.02, panel.title, 11, "top center"))
-            texts.append((centre, top + 1.02, f"<b>{panel.below}</b>", 12, "bottom center"))
-        for place, sign in enumerate(row.signs, start=1):
-            texts.append((place * (1 + ROOM) - ROOM / 2, top + 0.5, sign, 20, "middle center"))
-    x, y, text, sizes, positions = zip(*texts, strict=True)
-    return {
-        "type": "scatter",
-        "mode": "text",
-        "x": x,
-        "y": y,
-        "text": text,
-        "textfont": {"size": sizes},
-        "textposition": positions,
-        "hoverinfo": "skip",
-    }
+def _texts(number: int, row: Row) -> list[Text]:
+    """Titles, sums and signs of a row."""
+    texts = []
+    for column, panel in enumerate(row.panels):
+        left, top = corner(number, column)
+        texts.append(Text(panel.title, left + 0.5, top - 0.02, 11, room=1 + ROOM * 0.9))
+        if panel.below:
+            texts.append(Text(panel.below, left + 0.5, top + 1.03, 12, "below", bold=True, room=1 + ROOM * 0.9))
+    for place, sign in enumerate(row.signs, start=1):
+        left, top = corner(number, place)
+        texts.append(Text(sign, left - ROOM / 2, top + 0.5, 20, "middle", room=ROOM))
+    return texts

@@ -1,68 +1,89 @@
-"""Grids of maps as a picture, drawn without a browser."""
+"""Sheets as a picture, drawn without a browser."""
 
-import re
 from collections.abc import Sequence
 
 import numpy as np
 import PIL.Image
 import PIL.ImageDraw
 import PIL.ImageFont
-from plotly.colors import get_colorscale, sample_colorscale, unlabel_rgb
 
-from gpcore.figures.maps import BRIGHTNESS, MapGrid
+from gpcore.figures.sheet import Dot, Matrix, Outline, Sheet, Text, colours, is_dark
 
-BACKGROUND, INK, FAINT = "white", "#1a1c20", "#c9c5d6"
+BACKGROUND, INK = "white", "#1a1c20"
 
-GRID_WIDTH = 760
-"""Pixels of one grid; several stand side by side."""
+WIDTH = 760
+"""Pixels of one sheet; several stand side by side."""
 
 MARGIN, HEADING = 24, 46
 
+LARGER = 1.5
+"""Texts and lines of a picture over those on a page."""
 
-def draw_grids(grids: Sequence[MapGrid], headings: Sequence[str]) -> PIL.Image.Image:
-    """Grids side by side, each under a heading: what the *Inside* page shows."""
-    units = [GRID_WIDTH / grid.size[0] for grid in grids]
-    height = max(round(unit * grid.size[1]) for unit, grid in zip(units, grids, strict=True))
-    picture = PIL.Image.new("RGB", (len(grids) * (GRID_WIDTH + MARGIN) + MARGIN, height + HEADING + 2 * MARGIN), BACKGROUND)
-    pen = PIL.ImageDraw.Draw(picture)
-    for place, (grid, heading, unit) in enumerate(zip(grids, headings, units, strict=True)):
-        left = MARGIN + place * (GRID_WIDTH + MARGIN)
-        pen.text((left, MARGIN), heading, grid.colour, PIL.ImageFont.load_default(22))
-        _draw(picture, pen, grid, unit, left, MARGIN + HEADING)
+ANCHORS = {"above": "md", "below": "ma", "middle": "mm"}
+
+
+def draw_sheets(sheets: Sequence[Sheet], headings: Sequence[str], inks: Sequence[str]) -> PIL.Image.Image:
+    """Sheets side by side, each under a heading in an ink of its own: what the *Inside* page shows."""
+    heights = [round(WIDTH / sheet.width * sheet.height) for sheet in sheets]
+    picture = PIL.Image.new("RGB", (len(sheets) * (WIDTH + MARGIN) + MARGIN, max(heights) + HEADING + 2 * MARGIN), BACKGROUND)
+    for place, (sheet, heading, ink) in enumerate(zip(sheets, headings, inks, strict=True)):
+        left = MARGIN + place * (WIDTH + MARGIN)
+        painter = _Painter(picture, left, MARGIN + HEADING, WIDTH / sheet.width)
+        painter.pen.text((left, MARGIN), heading, ink, PIL.ImageFont.load_default(22))
+        painter.draw(sheet)
     return picture
 
 
-def _draw(picture: PIL.Image.Image, pen: PIL.ImageDraw.ImageDraw, grid: MapGrid, unit: float, x: float, y: float) -> None:
-    font = PIL.ImageFont.load_default(max(11.0, min(18.0, unit * 0.13)))
-    side = round(unit)
-    for place, number in enumerate(grid.numbers.tolist()):
-        left, top = (round(origin + unit * at) for origin, at in zip((x, y), grid.corner(place), strict=True))
-        picture.paste(_tile(grid.shades[number].numpy(), side), (left, top))
-        title = re.sub("<[^>]+>", "\n", grid.titles[place]).replace("−", "-")  # Pillow's own font has no minus sign
-        pen.multiline_text((left + side / 2, top - 4), title, INK, font, anchor="md", align="center", spacing=2)
-        if grid.weights is not None:
-            _draw_weights(pen, grid.weights[number].numpy(), side, left, top)
-        if number in grid.dead:
-            pen.text((left + side / 2, top + side / 2), "dead", FAINT, font, anchor="mm")
-        if number == grid.chosen:
-            pen.rectangle((left - 2, top - 2, left + side + 1, top + side + 1), outline=grid.colour, width=5)
+class _Painter:
+    """Draws a sheet into a picture, its upper left corner at (left, top), `unit` pixels to the unit."""
 
+    def __init__(self, picture: PIL.Image.Image, left: float, top: float, unit: float):
+        self.picture, self.left, self.top, self.unit = picture, left, top, unit
+        self.pen = PIL.ImageDraw.Draw(picture)
 
-def _tile(shades: np.ndarray, side: int) -> PIL.Image.Image:
-    colours = _palette()[np.round(shades * 255).astype(np.uint8)]
-    return PIL.Image.fromarray(colours).resize((side, side), PIL.Image.Resampling.NEAREST)
+    def draw(self, sheet: Sheet) -> None:
+        for matrix in sheet.matrices:
+            self._matrix(matrix)
+        for dot in sheet.dots:
+            self._dot(dot)
+        for outline in sheet.outlines:
+            self._outline(outline)
+        for text in sheet.texts:
+            self._text(text)
 
+    def _at(self, x: float, y: float) -> tuple[int, int]:
+        return round(self.left + self.unit * x), round(self.top + self.unit * y)
 
-def _draw_weights(pen: PIL.ImageDraw.ImageDraw, weights: np.ndarray, side: int, left: int, top: int) -> None:
-    rows, columns = weights.shape
-    for (row, column), weight in np.ndenumerate(weights):
-        radius = 0.27 * side / max(rows, columns) * float(weight) ** 0.5
-        if radius > 0.5:
-            centre = left + (column + 0.5) * side / columns, top + (row + 0.5) * side / rows
-            pen.circle(centre, radius, fill="white", outline="black")
+    def _matrix(self, matrix: Matrix) -> None:
+        shown = colours(matrix)
+        side = round(self.unit)
+        tile = PIL.Image.fromarray(shown).resize((side, side), PIL.Image.Resampling.NEAREST)
+        opacity = tile.getchannel("A").point(lambda value: round(value * matrix.opacity))
+        self.picture.paste(tile.convert("RGB"), self._at(matrix.x, matrix.y), opacity)
+        rows, columns = matrix.values.shape
+        for row, column in np.ndindex(rows, columns) if matrix.written else ():
+            assert matrix.written
+            ink = "white" if is_dark(shown[row, column]) else "black"
+            x, y = matrix.x + (column + 0.5) / columns, matrix.y + (row + 0.5) / rows
+            self._text(Text(matrix.written[row][column], x, y, 11, "middle", room=0.9 / columns, colour=ink))
 
+    def _dot(self, dot: Dot) -> None:
+        if dot.radius * self.unit > 0.5:
+            self.pen.circle(self._at(dot.x, dot.y), dot.radius * self.unit, fill="white", outline="black")
 
-def _palette() -> np.ndarray:
-    """The 256 colours of the page's own scale."""
-    sampled = sample_colorscale(get_colorscale(BRIGHTNESS), [shade / 255 for shade in range(256)])
-    return np.array([unlabel_rgb(colour) for colour in sampled]).round().astype(np.uint8)
+    def _outline(self, outline: Outline) -> None:
+        left, top = self._at(outline.x, outline.y)
+        right, bottom = self._at(outline.x + outline.width, outline.y + outline.height)
+        self.pen.rectangle((left, top, right, bottom), outline=outline.colour, width=round(LARGER * outline.thickness))
+
+    def _text(self, text: Text) -> None:
+        shown = text.text.replace("−", "-")  # Pillow's own font has no minus sign
+        font = PIL.ImageFont.load_default(LARGER * text.size)
+        width = self.pen.multiline_textbbox((0, 0), shown, font)[2]
+        if width > text.room * self.unit:
+            font = PIL.ImageFont.load_default(max(8.0, LARGER * text.size * text.room * self.unit / width))
+        stroke = 0.4 if text.bold else 0
+        place, ink = self._at(text.x, text.y), text.colour or INK
+        self.pen.multiline_text(
+            place, shown, ink, font, ANCHORS[text.anchor], spacing=2, align="center", stroke_width=stroke, stroke_fill=ink
+        )

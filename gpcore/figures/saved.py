@@ -6,8 +6,8 @@ from pathlib import Path
 import numpy as np
 
 from gpcore.errors import GpcoreError, InsightError
-from gpcore.figures.maps import MapGrid
-from gpcore.figures.picture import draw_grids
+from gpcore.figures.maps import MapGrid, grid_sheet
+from gpcore.figures.picture import draw_sheets
 from gpcore.insight.look import Look
 
 
@@ -26,7 +26,8 @@ def save_maps(
     try:
         match path.suffix.lower():
             case ".png":
-                draw_grids(grids, headings).save(path)
+                sheets, colours = [grid_sheet(grid) for grid in grids], [grid.colour for grid in grids]
+                draw_sheets(sheets, headings, colours).save(path)
             case ".npz":
                 np.savez_compressed(path, actual=actual, **_arrays(looks, layer))  # type: ignore[arg-type]  # NumPy types one keyword as bool
             case _:

@@ -21,8 +21,8 @@ def twin_grids(
     Raises:
         InsightError: no such layer or scale.
     """
-    shades = features.shades([look.maps(layer) for look in looks], scale)
-    return [_grid(look, layer, classes, shade, sort) for look, shade in zip(looks, shades, strict=True)]
+    spans = features.spans([look.maps(layer) for look in looks], scale)
+    return [_grid(look, layer, classes, span, sort) for look, span in zip(looks, spans, strict=True)]
 
 
 def colour_of(look: Look) -> str:
@@ -31,14 +31,14 @@ def colour_of(look: Look) -> str:
     return POOL_COLOURS.get(names.get(type(look.network.network[-1])), NEUTRAL)  # type: ignore[arg-type]
 
 
-def _grid(look: Look, layer: int, classes: Sequence[str], shades: Tensor, sort: bool) -> MapGrid:
+def _grid(look: Look, layer: int, classes: Sequence[str], spans: Tensor, sort: bool) -> MapGrid:
     maps = look.maps(layer)
     of_classes = layer == len(look.network.network) or (layer == CLASS_MAPS and features.has_class_maps(look.network))
     values = look.contributions(layer) if of_classes or sort else None
     numbers = features.order(values if sort else None, len(maps))
     return MapGrid(
         maps=maps,
-        shades=shades,
+        spans=spans,
         numbers=numbers,
         titles=[_title(number, classes if of_classes else None, values) for number in numbers.tolist()],
         dead=frozenset(features.dead(maps).nonzero()[:, 0].tolist()),
@@ -51,4 +51,5 @@ def _grid(look: Look, layer: int, classes: Sequence[str], shades: Tensor, sort: 
 def _title(number: int, classes: Sequence[str] | None, values: Tensor | None) -> str:
     if values is None:
         return str(number)
-    return f"{classes[number] if classes else number}{'<br>' if classes else '  '}{signed(values[number].item())}"
+    value = signed(values[number].item())
+    return f"{classes[number]}\n{value}" if classes else f"{number}  {value}"

@@ -56,11 +56,25 @@ def layer_output(network: ConvNet, images: Float[Tensor, "n channels height widt
     Raises:
         InsightError: the network has no such layer.
     """
+    check_layer(network, layer)
+    with torch.inference_mode():
+        return network.network[:layer](images)
+
+
+def layer_outputs(network: ConvNet, images: Float[Tensor, "n channels height width"]) -> list[Float[Tensor, "n ..."]]:
+    """`layer_output` of every layer, from 0 to the scores, in one pass."""
+    outputs = [images]
+    with torch.inference_mode():
+        for module in network.network:
+            outputs.append(module(outputs[-1]))
+    return outputs
+
+
+def check_layer(network: ConvNet, layer: int) -> None:
+    """InsightError unless the network has this layer."""
     last = len(network.network)
     if not 0 <= layer <= last:
         raise InsightError(f"layer is {layer}: choose one from 0 (the image) to {last} (the scores).")
-    with torch.inference_mode():
-        return network.network[:layer](images)
 
 
 def as_maps(output: Float[Tensor, "n ..."]) -> Float[Tensor, "n channels height width"]:
@@ -122,12 +136,10 @@ def order(values: Float[Tensor, " maps"] | None, count: int) -> Int64[Tensor, " 
     return torch.arange(count) if values is None else values.argsort(descending=True, stable=True)
 
 
-def shades(grids: Sequence[Float[Tensor, "..."]], scale: str) -> list[Float[Tensor, "..."]]:
-    """The maps (channels, height, width) of several networks as brightness in [0, 1].
+def spans(grids: Sequence[Float[Tensor, "channels height width"]], scale: str) -> list[Float[Tensor, "channels 2"]]:
+    """The two ends of each map's colour scale: the lowest and the highest value of all that shares it (`Scale`).
 
-    That is `(x - low) / (high - low)`, with the lowest and the highest value of all that shares a scale (`Scale`).
-
-    Where all values are equal there is nothing to spread: zeros stay 0, any other value becomes 1/2.
+    Where all values are equal there is nothing to spread: zeros stay at the lower end, any other value lies in the middle.
 
     Raises:
         InsightError: there is no such scale.
@@ -135,17 +147,16 @@ def shades(grids: Sequence[Float[Tensor, "..."]], scale: str) -> list[Float[Tens
     if scale not in get_args(Scale):
         raise InsightError(f"scale is {scale!r}: choose one of {', '.join(get_args(Scale))}.")
     if scale == "map":
-        return [torch.stack([_spread(maps, maps) for maps in grid]) for grid in grids]
+        return [_spans(grid.flatten(1)) for grid in grids]
     together = torch.cat([grid.flatten() for grid in grids])
-    return [_spread(grid, together if scale == "both" else grid) for grid in grids]
+    return [_spans((together if scale == "both" else grid).flatten()[None]).expand(len(grid), 2) for grid in grids]
 
 
-def _spread(maps: Tensor, over: Tensor) -> Tensor:
-    low, high = over.min(), over.max()
-    if low == high:
-        return torch.full_like(maps, 0.0 if low == 0 else 0.5)
-    # Halved first, since the difference of two huge values would be infinite.
-    return ((maps / 2 - low / 2) / (high / 2 - low / 2)).clamp(0, 1)
+def _spans(values: Float[Tensor, "rows columns"]) -> Float[Tensor, "rows 2"]:
+    """The ends of each row, in double precision, in which neither they nor what lies between can become infinite."""
+    low, high = (end.double() for end in values.aminmax(dim=1))
+    flat = low == high
+    return torch.stack([low - flat * low.abs(), high + flat * torch.where(low == 0, 1, low.abs())], dim=1)
 
 
 def head_of(network: ConvNet) -> str:

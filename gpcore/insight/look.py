@@ -23,9 +23,14 @@ class Look:
     image: Float[Tensor, "1 channels height width"]
 
     @cached_property
+    def outputs(self) -> list[Float[Tensor, "1 ..."]]:
+        """The outputs of all layers, from one pass; the image itself comes first."""
+        return features.layer_outputs(self.network, self.image)
+
+    @property
     def scores(self) -> Float[Tensor, " classes"]:
         """The logits."""
-        return features.layer_output(self.network, self.image, len(self.network.network))[0]
+        return self.outputs[-1][0]
 
     @cached_property
     def answer(self) -> int:
@@ -54,8 +59,9 @@ class Look:
         return apart.gradients(self.network, self.image, self.answer)
 
     def maps(self, layer: int) -> Float[Tensor, "channels rows columns"]:
-        """The maps of a layer."""
-        return features.as_maps(features.layer_output(self.network, self.image, layer))[0]
+        """The maps of a layer; InsightError where the network has no such layer."""
+        features.check_layer(self.network, layer)
+        return features.as_maps(self.outputs[layer])[0]
 
     def contributions(self, layer: int) -> Float[Tensor, " maps"]:
         """How much each map of a layer adds to the answer's score."""
