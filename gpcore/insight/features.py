@@ -6,7 +6,9 @@
 Layer `k` is the output of `network.network[:k]`: 0 is the image itself, 16 the class maps, 17 the pooled scores.
 """
 
+import os
 from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Literal, get_args
 
@@ -103,8 +105,14 @@ def all_class_maps(network: ConvNet, split: Split) -> Float[Tensor, "n classes r
         InsightError: the network has no class maps.
     """
     check_has_class_maps(network)
-    with torch.inference_mode():
-        return torch.cat([network.maps(scaled(images)) for images in split.images.split(SLICE)]).contiguous()
+
+    @torch.inference_mode()
+    def class_maps(images: Tensor) -> Tensor:
+        return network.maps(scaled(images))
+
+    # Two slices on a core each take less time than one slice on two cores.
+    with ThreadPoolExecutor(max(1, (os.cpu_count() or 1) // torch.get_num_threads())) as pool:
+        return torch.cat(list(pool.map(class_maps, split.images.split(SLICE)))).contiguous()
 
 
 def contributions(
