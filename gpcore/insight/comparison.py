@@ -6,10 +6,8 @@ from dataclasses import dataclass, fields
 from scipy.stats import binomtest
 
 from gpcore.insight.disagreement import Disagreement
+from gpcore.insight.statistics import SIGNIFICANT, mcnemar
 from gpcore.recipe import Pool, Recipe
-
-SIGNIFICANT = 0.05
-"""Below this p-value a difference is called more than chance."""
 
 
 @dataclass(frozen=True)
@@ -59,10 +57,8 @@ class PairedCount:
 
     @property
     def p_value(self) -> float:
-        """McNemar's exact test (1947): how often a fair coin, tossed for every image that only one network has right, would
-        favour one of them at least so clearly; two-sided."""
-        tosses = self.only_first + self.only_second
-        return float(binomtest(self.only_first, tosses).pvalue) if tosses else 1.0
+        """McNemar's, on the images that only one network has right."""
+        return mcnemar(self.only_first, self.only_second)
 
     @property
     def clear(self) -> bool:
