@@ -23,7 +23,7 @@ def ask_for_recipes() -> tuple[list[Recipe], DeltaGenerator]:
     Raises:
         RecipeError: a field has a value that is not allowed.
     """
-    pools = st.pills(
+    st.pills(
         "Pooling",
         FIELDS["pool"].metadata["choices"],
         selection_mode="multi",
@@ -43,12 +43,34 @@ def ask_for_recipes() -> tuple[list[Recipe], DeltaGenerator]:
         help="Sets all other fields; change from there what you like.",
     )
     start = RECIPES[name or "modern"]
-    values = {field: _ask(field, start) for field in SHORT}
+    for field in SHORT:
+        _ask(field, start)
     place = st.container()
     with st.expander("More"):
-        rest = [field for field in FIELDS if field not in (*SHORT, "name", "pool")]
-        values |= {field: _ask(field, start) for field in rest}
-    return [start.but(**values, pool=pool) for pool in pools], place
+        for field in FIELDS:
+            if field not in (*SHORT, "name", "pool"):
+                _ask(field, start)
+    return chosen_recipes(), place
+
+
+def chosen_recipes() -> list[Recipe]:
+    """What the form holds at this moment.
+
+    A button's callback asks this: what was typed right before the click came too late for the recipes that the page was drawn
+    with.
+
+    Raises:
+        RecipeError: a field has a value that is not allowed.
+    """
+    start = RECIPES[st.session_state["new-recipe"]]
+    asked = [field for field in FIELDS if field not in ("name", "pool")]
+    values = {field: st.session_state.get(_key(start, field), getattr(start, field)) for field in asked}
+    return [start.but(**values, pool=pool) for pool in st.session_state["new-pools"]]
+
+
+def _key(start: Recipe, field: str) -> str:
+    """Another recipe to start from has widgets of its own."""
+    return f"new-{start.name}-{field}"
 
 
 def explained(field: str) -> str:
@@ -59,11 +81,11 @@ def explained(field: str) -> str:
     return f"{sentence}{allowed}."
 
 
-def _ask(field: str, start: Recipe) -> Any:
-    """The widget for a field; another recipe to start from has widgets of its own, with its values."""
+def _ask(field: str, start: Recipe) -> None:
+    """The widget for a field, with the value that the recipe to start from has."""
     metadata, value = FIELDS[field].metadata, getattr(start, field)
     shared: dict[str, Any] = {
-        "key": f"new-{start.name}-{field}",
+        "key": _key(start, field),
         "help": explained(field),
         "persist_state": "session",
     }
@@ -71,13 +93,14 @@ def _ask(field: str, start: Recipe) -> Any:
     if field == "dataset":
         names = list(get_args(DatasetName))
         hint = f"or type {FOLDER_PREFIX}PATH"
-        return st.selectbox(label, names, names.index(value), accept_new_options=True, placeholder=hint, **shared)
-    if "choices" in metadata:
+        st.selectbox(label, names, names.index(value), accept_new_options=True, placeholder=hint, **shared)
+    elif "choices" in metadata:
         choices = metadata["choices"]
-        return st.selectbox(label, choices, choices.index(value), **shared)
-    if isinstance(value, bool):
-        return st.toggle(label, value, **shared)
+        st.selectbox(label, choices, choices.index(value), **shared)
+    elif isinstance(value, bool):
+        st.toggle(label, value, **shared)
     # No limits are set on the widget: one that silently refuses a number explains less than the recipe's own sentence.
-    if isinstance(value, float):
-        return st.number_input(label, value=value, step=value / 10, format="%.2e", **shared)
-    return st.number_input(label, value=value, step=1, placeholder="all", **shared)
+    elif isinstance(value, float):
+        st.number_input(label, value=value, step=value / 10, format="%.2e", **shared)
+    else:
+        st.number_input(label, value=value, step=1, placeholder="all", **shared)

@@ -1,5 +1,6 @@
 """The live part of the Train page: how far every run is, and its curves, while a worker trains it."""
 
+import contextlib
 from collections.abc import Sequence
 
 import streamlit as st
@@ -18,6 +19,9 @@ from ui.wording import duration, plain
 
 REFRESH_SECONDS = 0.5
 """Between two looks at the store: batches are reported every quarter of a second, so the page is under a second behind."""
+
+EXPLAIN_SECONDS = 2.0
+"""Between two looks at what changes with an epoch only."""
 
 LISTED = 12
 """So many runs are shown with their progress; the others of a long queue are counted."""
@@ -53,7 +57,6 @@ def _show(chosen: Sequence[str], situation: list[tuple[str, str, bool]]) -> None
         shown = [store.run(run) for run in chosen]
         _list_progress(active)
         _draw(store, shown)
-        _explain(store, shown)
     except GpcoreError as error:
         st.error(str(error), icon=":material/error:")
 
@@ -97,17 +100,25 @@ def _doing(run: RunRecord) -> str:
 def _draw(store: Store, shown: Sequence[RunRecord]) -> None:
     traces = [_trace(store, run) for run in shown]
     left, right = st.columns(2)
-    _chart(left, figures.batch_losses(traces), "live-losses")
-    _chart(right, figures.accuracies(traces), "live-accuracies")
-    st.caption("Drag moves a chart along, Ctrl and the wheel zoom, a double click shows all of it again.")
+    _chart(left, figures.batch_losses(traces), "live-losses", "The loss of every batch is drawn here.")
+    _chart(right, figures.accuracies(traces), "live-accuracies", "Accuracies are drawn here after every epoch.")
+    st.caption(
+        "Validation accuracy is drawn strong, training accuracy thin. "
+        "Drag moves a chart along, Ctrl and the wheel zoom, a double click shows all of it again."
+    )
     more = st.expander("Learning rate and seconds per epoch", key="live-more", on_change="rerun")
     if more.open:
         left, right = more.columns(2)
-        _chart(left, figures.per_epoch(traces, "learning_rate"), "live-rates")
-        _chart(right, figures.per_epoch(traces, "seconds"), "live-seconds")
+        _chart(left, figures.per_epoch(traces, "learning_rate"), "live-rates", "Drawn after every epoch.")
+        _chart(right, figures.per_epoch(traces, "seconds"), "live-seconds", "Drawn after every epoch.")
 
 
-def _chart(place: DeltaGenerator, chart: Chart, key: str) -> None:
+def _chart(place: DeltaGenerator, chart: Chart, key: str, promise: str) -> None:
+    """A chart, or, as long as it would be empty, what it promises to hold, in as much room."""
+    if not chart.data["x"]:
+        middle = place.container(height=figures.HEIGHT, horizontal_alignment="center", vertical_alignment="center")
+        middle.caption(promise, width="content")
+        return
     # Streamlit forgets a zoom with the next data unless the zoom is a selection that it reports.
     place.vega_lite_chart(
         chart.data, chart.specification, width="stretch", key=key, on_select="rerun", selection_mode=[figures.ZOOM["name"]]
@@ -125,12 +136,19 @@ def _read(_store: Store, folder: str, run: str, created: float, step: int, epoch
     return _store.loss_curve(run, at_most=POINTS), _store.epochs(run)
 
 
-def _explain(store: Store, shown: Sequence[RunRecord]) -> None:
-    """Say of every run what its curves don't: why it failed, what was damaged, which classes starve."""
-    for run in shown:
-        if run.error:
-            st.error(f"**{plain(run.title)}** {'failed' if run.status == 'failed' else 'was ended'}: {run.error}")
-        if notice := run.progress.get("notice"):
-            st.warning(f"**{plain(run.title)}**: {notice}")
-        if run.last and (sentence := explained(starved_classes(run.last.confusion, Run(store, run).classes))):
-            st.info(f"**{plain(run.title)}** {sentence}", icon=":material/trending_flat:")
+def explain(chosen: Sequence[str]) -> None:
+    """Say of every run what its curves don't: what was damaged, which classes starve.
+
+    Apart from the rest, to stand below the buttons: what comes and goes above one moves it away from under the pointer.
+    """
+    st.fragment(_explain, run_every=EXPLAIN_SECONDS if _store().active() else None)(tuple(chosen))
+
+
+def _explain(chosen: Sequence[str]) -> None:
+    store = _store()
+    with contextlib.suppress(GpcoreError):  # the live part shows what is wrong
+        for run in [store.run(run) for run in chosen]:
+            if notice := run.progress.get("notice"):
+                st.warning(f"**{plain(run.title)}**: {notice}")
+            if run.last and (sentence := explained(starved_classes(run.last.confusion, Run(store, run).classes))):
+                st.info(f"**{plain(run.title)}** {sentence}", icon=":material/trending_flat:")

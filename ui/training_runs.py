@@ -5,6 +5,7 @@ from typing import get_args
 
 import pandas as pd
 import streamlit as st
+from streamlit.elements.lib.mutable_popover_container import PopoverContainer
 
 from gpcore.errors import GpcoreError
 from gpcore.recipe import Pool
@@ -62,56 +63,75 @@ def show_actions(run: RunRecord) -> None:
         _ask_pool(run)
         _ask_title(run)
         _ask_deletion(run)
+    if run.error:
+        st.error(f"It {'failed' if run.status == 'failed' else 'was ended'}: {run.error}", icon=":material/error:")
 
 
-def _button(run: RunRecord, title: str, icon: str, action: Callable[[Store, str], None], help_: str) -> None:
+def _button(run: RunRecord, title: str, icon: str, action: Callable[[Store, str], object], help_: str) -> None:
     st.button(
         title,
         key=f"{title}-{run.id}",
         icon=f":material/{icon}:",
         help=help_,
-        on_click=_do,
+        on_click=attempt,
         args=(lambda store: action(store, run.id),),
     )
 
 
 def _ask_epochs(run: RunRecord) -> None:
-    with st.popover("Extend", icon=":material/add:", key=f"extending-{run.id}"):
+    key = f"epochs-{run.id}"
+
+    def extend(store: Store) -> None:
+        store.extend(run.id, st.session_state[key])
+        store.resume(run.id)
+
+    with _popover(run, "Extend", "add"):
         if run.recipe.schedule == "one-cycle":
             st.caption("The learning rate then follows the longer cycle, which is not the same as training so long at once.")
-        epochs = st.number_input("Epochs in all", value=run.recipe.epochs + 10, step=1, key=f"epochs-{run.id}")
-
-        def extend(store: Store) -> None:
-            store.extend(run.id, epochs)
-            store.resume(run.id)
-
-        st.button("Go on", key=f"extend-{run.id}", type="primary", on_click=_do, args=(extend,))
+        st.number_input("Epochs in all", value=run.recipe.epochs + 10, step=1, key=key)
+        _confirm(run, "Extend", "Go on", extend)
 
 
 def _ask_pool(run: RunRecord) -> None:
+    key = f"pool-{run.id}"
     others = [pool for pool in get_args(Pool) if pool != run.recipe.pool]
-    with st.popover("Again", icon=":material/repeat:", key=f"repeating-{run.id}", help="Run again with another pooling"):
-        pool = st.pills("With another pooling", others, default=others[0], format_func=str.upper, key=f"pool-{run.id}")
-        twin = (lambda store: store.add_twin(run.id, pool),)
-        st.button("Train it", key=f"again-{run.id}", type="primary", disabled=not pool, on_click=_do, args=twin)
+    with _popover(run, "Again", "repeat", help="Run again with another pooling"):
+        st.pills("With another pooling", others, default=others[0], required=True, format_func=str.upper, key=key)
+        _confirm(run, "Again", "Train it", lambda store: store.add_twin(run.id, st.session_state[key]))
 
 
 def _ask_title(run: RunRecord) -> None:
-    with st.popover("Rename", icon=":material/edit:", key=f"renaming-{run.id}"):
-        title = st.text_input("Title", run.title, max_chars=100, key=f"title-{run.id}")
-        rename = (lambda store: store.rename(run.id, title),)
-        st.button("Rename", key=f"rename-{run.id}", type="primary", on_click=_do, args=rename)
+    key = f"title-{run.id}"
+    with _popover(run, "Rename", "edit"):
+        st.text_input("Title", run.title, max_chars=100, key=key)
+        _confirm(run, "Rename", "Rename", lambda store: store.rename(run.id, st.session_state[key]))
 
 
 def _ask_deletion(run: RunRecord) -> None:
-    with st.popover("Delete", icon=":material/delete:", key=f"deleting-{run.id}"):
+    with _popover(run, "Delete", "delete"):
         st.write(f"Delete **{plain(run.title)}** with the weights of its {run.epochs_done} epochs, for good?")
-        delete = (lambda store: store.delete(run.id),)
-        st.button("Delete it", key=f"delete-{run.id}", type="primary", on_click=_do, args=delete)
+        _confirm(run, "Delete", "Delete it", lambda store: store.delete(run.id))
 
 
-def _do(action: Callable[[Store], object]) -> None:
-    """Do what was clicked, before the page is drawn anew; what can't be done is said there."""
+def _popover(run: RunRecord, name: str, icon: str, help: str | None = None) -> PopoverContainer:
+    return st.popover(name, icon=f":material/{icon}:", help=help, key=f"{name}-of-{run.id}", on_change="rerun")
+
+
+def _confirm(run: RunRecord, popover: str, title: str, action: Callable[[Store], object]) -> None:
+    """The button that does what a popover asks about, with what it holds at that moment, and closes it."""
+
+    def follow() -> None:
+        attempt(action)
+        st.session_state[f"{popover}-of-{run.id}"] = False
+
+    st.button(title, key=f"{popover.lower()}-{run.id}", type="primary", on_click=follow)
+
+
+def attempt(action: Callable[[Store], object]) -> None:
+    """Do what was clicked, before the page is drawn anew; what can't be done is said there.
+
+    The action reads what was typed from the session's state: at the time the page was drawn it may not have been typed yet.
+    """
     try:
         action(cached.own_store())
     except GpcoreError as error:

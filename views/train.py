@@ -12,16 +12,21 @@ from gpcore.runs.records import RunRecord
 from gpcore.runs.store import Store
 from gpcore.training.fit import find_device
 from ui import cached, training_live, training_runs, widgets
-from ui.recipe_form import ask_for_recipes
+from ui.recipe_form import ask_for_recipes, chosen_recipes
 from ui.wording import duration
 
+AT_ONCE = (1, 2)
+"""So many recipes are queued by one click: a run, or a pair."""
 
-def queue(recipes: list[Recipe]) -> None:
-    """Put the recipes into the queue, several as a pair, and look at what is trained."""
-    pair = uuid.uuid4().hex if len(recipes) > 1 else None
-    for recipe in recipes:
-        cached.own_store().add(recipe, pair=pair)
-    st.session_state[training_runs.CHOSEN] = []
+
+def queue(store: Store) -> None:
+    """Put what the form holds into the queue, two recipes as a pair, and look at what is trained."""
+    recipes = chosen_recipes()
+    if len(recipes) in AT_ONCE:
+        pair = uuid.uuid4().hex if len(recipes) > 1 else None
+        for recipe in recipes:
+            store.add(recipe, pair=pair)
+        st.session_state[training_runs.CHOSEN] = []
 
 
 def offer_training(store: Store, recipes: list[Recipe], records: list[RunRecord]) -> None:
@@ -30,9 +35,10 @@ def offer_training(store: Store, recipes: list[Recipe], records: list[RunRecord]
         "Train the pair" if len(recipes) > 1 else "Train",
         type="primary",
         icon=":material/play_arrow:",
-        disabled=len(recipes) not in (1, 2),
-        on_click=queue,
-        args=(recipes,),
+        key="train",
+        disabled=len(recipes) not in AT_ONCE,
+        on_click=training_runs.attempt,
+        args=(queue,),
     )
     if len(recipes) > 2:
         st.error("Choose one pooling, or two to train a pair.", icon=":material/error:")
@@ -48,10 +54,11 @@ def say_how_long(store: Store, recipes: list[Recipe], records: list[RunRecord]) 
         st.caption(f"No run on {recipes[0].dataset} has been measured on this machine's {device} yet, so there is no estimate.")
         return
     rounds = -(-len(recipes) // parallel(store))
+    earlier = f"the median of {expected.runs:,} earlier runs" if expected.runs > 1 else "one earlier run"
     queued = sum(run.status == "queued" for run in records)
     st.caption(
-        f"About {duration(expected.seconds * rounds)} on {device}, by the median of {expected.runs} earlier runs here"
-        + (f"; first come the {queued} in the queue." if queued else ".")
+        f"About {duration(expected.seconds * rounds)} on {device}, by {earlier} here"
+        + (f"; first come the {queued:,} in the queue." if queued else ".")
     )
 
 
@@ -83,6 +90,7 @@ with watch, widgets.errors_shown():
         training_live.show_live([run.id for run in shown])
         for run in shown:
             training_runs.show_actions(run)
+        training_live.explain([run.id for run in shown])
         with st.expander(f"All {len(records):,} runs"):
             training_runs.show_table(records)
             training_runs.ask_parallel(store)

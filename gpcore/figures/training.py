@@ -14,7 +14,7 @@ from gpcore.figures.theme import NEUTRAL, POOL_COLOURS, SEVERAL_DASHES
 from gpcore.recipe import Pool
 from gpcore.runs.records import Epoch, LossCurve
 
-HEIGHT = 300
+HEIGHT = 320
 
 STROKES = {"solid": [1, 0], "dash": [6, 4], "dot": [2, 3], "dashdot": [8, 3, 2, 3]}
 """The strokes of the theme, in Vega's terms."""
@@ -33,6 +33,11 @@ POINTER: dict[str, Any] = {
 }
 
 LINE_HEIGHT = 15
+
+WHOLE_NUMBERS: dict[str, Any] = {"tickMinStep": 1, "format": ",d", "titlePadding": 6}
+
+SHORT_NAME = 18
+"""Names of so many letters stand beside each other above a chart on a phone."""
 
 
 @dataclass(frozen=True)
@@ -91,7 +96,9 @@ def _table(runs: Iterable[Iterable[tuple[Any, ...]]], *names: str) -> dict[str, 
 
 
 def _quantity(field: str, title: str, form: str = "") -> dict[str, Any]:
-    return {"field": field, "type": "quantitative", "title": title, "axis": {"format": form}, "scale": {"zero": False}}
+    # As much room for every label: else the whole chart moves when the first longer one comes.
+    axis = {"format": form, "minExtent": 34, "titlePadding": 6}
+    return {"field": field, "type": "quantitative", "title": title, "axis": axis, "scale": {"zero": False}}
 
 
 def _specification(
@@ -100,8 +107,9 @@ def _specification(
     """Layers over a common x, with a legend above, and what a rule under the pointer reads."""
     runs = [f"run{number}" for number in range(len(traces))]
     names = json.dumps({run: trace.name for run, trace in zip(runs, traces, strict=True)})
-    legend = {"orient": "top", "title": None, "labelExpr": f"{names}[datum.label]", "labelLimit": 320, "columns": 2}
-    legend |= {"symbolType": "stroke", "symbolOpacity": 1, "symbolStrokeWidth": 3}
+    legend = {"orient": "top", "title": None, "labelExpr": f"{names}[datum.label]", "labelLimit": 250}
+    legend |= {"symbolType": "stroke", "symbolOpacity": 1, "symbolStrokeWidth": 3, "columnPadding": 8}
+    legend["columns"] = 2 if all(len(trace.name) <= SHORT_NAME for trace in traces) else 1
     styles = {
         "color": {"field": "run", "type": "nominal", "scale": {"domain": runs, "range": _colours(traces)}, "legend": legend},
         "strokeDash": {
@@ -116,7 +124,7 @@ def _specification(
     layers[-1]["params"] = [ZOOM]
     return {
         "height": HEIGHT,
-        "encoding": {"x": {"field": "x", "type": "quantitative", "title": x, "axis": {"tickMinStep": 1}}},
+        "encoding": {"x": {"field": "x", "type": "quantitative", "title": x, "axis": WHOLE_NUMBERS}},
         "layer": [*layers, *readout],
     }
 
@@ -124,20 +132,30 @@ def _specification(
 def _readout(traces: Sequence[Trace], x: str, told: str, form: str, top: int) -> list[dict[str, Any]]:
     """A rule at the pointer's x, and beside the curves, from `top` pixels on, what every run's curve is there."""
     pivot = {"pivot": "run", "value": told, "groupby": ["x"], "op": "max"}
-    shown = {"condition": {"param": "pointer", "empty": False, "value": 1}, "value": 0}
-    rule = {"mark": {"type": "rule", "color": NEUTRAL, "tooltip": None}, "encoding": {"opacity": shown}, "params": [POINTER]}
-    rows = [(f"'{x} ' + format(datum.x, ',')", NEUTRAL)]
+    targets = {"mark": {"type": "rule", "opacity": 0, "tooltip": None}, "params": [POINTER]}
+    # The last point up to the pointer's: its own may have been joined with its neighbours since.
+    read: list[dict[str, Any]] = [
+        {"filter": "isDefined(pointer.x) && datum.x <= pointer.x[0]"},
+        {"aggregate": [{"op": "argmax", "field": "x", "as": "read"}], "groupby": []},
+    ]
+    rule = {
+        "transform": read,
+        "mark": {"type": "rule", "color": NEUTRAL, "tooltip": None},
+        "encoding": {"x": {"field": "read.x", "type": "quantitative", "title": x}},
+    }
+    rows = [(f"'{x} ' + format(datum.read.x, ',')", NEUTRAL)]
     for number, colour in enumerate(_colours(traces)):  # the slower of two runs has no value there yet
-        rows.append((f"isValid(datum.run{number}) ? format(datum.run{number}, '{form}') : '–'", colour))
+        value = f"datum.read.run{number}"
+        rows.append((f"isValid({value}) ? format({value}, '{form}') : '–'", colour))
     texts = [
         {
-            "transform": [{"filter": {"param": "pointer", "empty": False}}, {"calculate": words, "as": "words"}],
+            "transform": [*read, {"calculate": words, "as": "words"}],
             "mark": {"type": "text", "align": "right", "baseline": "top", "dx": -6, "fontSize": 13, "color": colour},
             "encoding": {"x": {"value": "width"}, "y": {"value": top + LINE_HEIGHT * row}, "text": {"field": "words"}},
         }
         for row, (words, colour) in enumerate(rows)
     ]
-    return [{"transform": [pivot], "layer": [rule, *texts]}]
+    return [{"transform": [pivot], "layer": [targets, rule, *texts]}]
 
 
 def _colours(traces: Sequence[Trace]) -> list[str]:
