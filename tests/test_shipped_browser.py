@@ -55,6 +55,6 @@ def test_an_example_is_classified_by_both(browser_page: Page, shipped_server: st
     browser_page.goto(f"{shipped_server}/classify")
     browser_page.get_by_role("tab", name="Examples").click(timeout=60_000)
     browser_page.get_by_role("button", name="Try all of them").click()
-    expect(browser_page.get_by_text(re.compile("article-gap-seed0: "))).to_be_visible(timeout=60_000)
-    expect(browser_page.get_by_text(re.compile("article-gmp-seed0: "))).to_be_visible()
+    expect(browser_page.get_by_text(re.compile("photo-gap-seed0: "))).to_be_visible(timeout=60_000)
+    expect(browser_page.get_by_text(re.compile("photo-gmp-seed0: "))).to_be_visible()
     expect(browser_page.locator(".js-plotly-plot")).to_have_count(4)

@@ -54,13 +54,13 @@ def pick_run(title: str, key: str, found: dict[str, Run], default: str) -> Run:
     return found[chosen]
 
 
-def default_pair(found: dict[str, Run]) -> tuple[str, str]:
-    """The runs a page opens with: the newest GAP and the newest GMP of one recipe, dataset and seed, the article's first."""
-    for gap_key, gap in found.items():
-        twin = gap.recipe.but(pool="gmp") if gap.recipe.pool == "gap" else None
-        for key, run in found.items():
-            if twin == run.recipe:
-                return gap_key, key
+def default_pair(found: dict[str, Run], recipe: str = "article") -> tuple[str, str]:
+    """The runs a page opens with: GAP and GMP with one recipe, dataset and seed, of this recipe if there are such."""
+    twins = {run.recipe: key for key, run in reversed(found.items())}
+    for gap_key, gap in sorted(found.items(), key=lambda item: item[1].recipe.name != recipe):
+        gmp_key = twins.get(gap.recipe.but(pool="gmp"))
+        if gap.recipe.pool == "gap" and gmp_key:
+            return gap_key, gmp_key
     keys = list(found)
     return keys[0], keys[min(1, len(keys) - 1)]
 

@@ -22,7 +22,7 @@ def maps_over_photo(pixels: np.ndarray, box: Box, answer: Answer, colour: str) -
     """The class maps of the three likeliest classes over the photograph, on one common scale; `pixels` (height, width, 3)."""
     labels = answer.top()
     height, width = pixels.shape[:2]
-    source = _data_url(pixels)
+    source = data_url(pixels)
     figure = make_subplots(1, len(labels), horizontal_spacing=0.02, subplot_titles=[answer.classes[label] for label in labels])
     shown = answer.maps[labels]
     for column, maps in enumerate(shown, start=1):
@@ -82,7 +82,8 @@ def likeliest(answer: Answer, colour: str) -> go.Figure:
     return figure.update_yaxes(fixedrange=True, ticks="")
 
 
-def _data_url(pixels: np.ndarray) -> str:
+def data_url(pixels: np.ndarray) -> str:
+    """A picture (height, width, 3) as a browser takes it inside a figure."""
     file = io.BytesIO()
     PIL.Image.fromarray(pixels).save(file, "JPEG", quality=85)
     return "data:image/jpeg;base64," + base64.b64encode(file.getvalue()).decode()
