@@ -9,14 +9,14 @@ import sys
 from collections.abc import Callable, Iterator
 from dataclasses import asdict
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, get_args
 
 import rich.console
 import rich.progress
 import typer
 
 from gpcore.errors import GpcoreError, RecipeError, StoreError
-from gpcore.recipe import RECIPES, Recipe
+from gpcore.recipe import RECIPES, Pool, Recipe
 
 app = typer.Typer(
     help="See what global pooling does to a convolutional network, and decide which pooling to use.",
@@ -29,7 +29,9 @@ StoreOption = Annotated[Path, typer.Option("--store", help="Folder that keeps th
 DataOption = Annotated[Path, typer.Option("--data", help="Folder that holds the datasets.")]
 JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON, and nothing else, on standard output.")]
 RunArgument = Annotated[str, typer.Argument(help="A run's id in the store, or the path of a run's folder.", metavar="RUN")]
-PoolOption = Annotated[str | None, typer.Option("--pool", help="The global pooling: gap, gmp, lse or avgmax.  [default: gap]")]
+PoolOption = Annotated[
+    str | None, typer.Option("--pool", help=f"The pooling, or mlp in its place: {', '.join(get_args(Pool))}.  [default: gap]")
+]
 RecipeOption = Annotated[str, typer.Option("--recipe", help=f"The recipe to start from: {', '.join(RECIPES)}.")]
 DatasetOption = Annotated[str | None, typer.Option("--dataset", help="A known dataset, or folder:PATH.")]
 EpochsOption = Annotated[int | None, typer.Option("--epochs", help="Passes over the training images.")]

@@ -1,7 +1,7 @@
 """What a run is: every choice that its result depends on, in one frozen value.
 
 The names a recipe may use stand here, below everything that implements them, so that a recipe can be checked, stored and
-shown without PyTorch. `POOLS`, `DATASETS`, `SCHEDULES` and `AUGMENTATIONS` are dict literals over the same names, and a test
+shown without PyTorch. `HEADS`, `DATASETS`, `SCHEDULES` and `AUGMENTATIONS` are dict literals over the same names, and a test
 holds them to it.
 """
 
@@ -12,7 +12,8 @@ from typing import Any, Literal, Self, get_args
 
 from gpcore.errors import RecipeError
 
-Pool = Literal["gap", "gmp", "lse", "avgmax"]
+Pool = Literal["gap", "gmp", "lse", "avgmax", "gem", "attention", "mlp", "mlp-dropout"]
+Placement = Literal["usual", "features"]
 DatasetName = Literal["fashion-mnist", "mnist", "kmnist", "cifar10"]
 Output = Literal["sigmoid", "logits"]
 Schedule = Literal["constant", "one-cycle"]
@@ -47,7 +48,13 @@ class Recipe:
 
     name: str = _plain("article", "the recipe that this one started from")
     dataset: str = _plain("fashion-mnist", f"a known dataset, or {FOLDER_PREFIX}PATH for a folder of images")
-    pool: Pool = _choice("gap", Pool, "the global pooling: the last module of the network")
+    pool: Pool = _choice("gap", Pool, "the global pooling, or mlp: linear layers in its place")
+    placement: Placement = _choice(
+        "usual",
+        Placement,
+        "where the pooling stands: as usual on one map per class (gem, which needs values of 0 and more, and mlp always on "
+        "the features), or on the features with a linear layer behind it",
+    )
     epochs: int = _number(60, 1, 10_000, "passes over the training images")
     batch_size: int = _number(64, 1, 10_000, "images per step of the optimiser")
     learning_rate: float = _number(3e-4, 1e-8, 10.0, "Adam's step size; the peak of a one-cycle schedule")

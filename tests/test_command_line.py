@@ -149,7 +149,7 @@ MISTAKES = {
     "missing value": (["train", "--pool"], "requires an argument"),
     "too many arguments": (["runs", "one", "two"], "unexpected extra argument"),
     "a word for a number": (["train", "--epochs", "many"], "Invalid value for '--epochs'"),
-    "unknown pool": (["train", "--pool", "max"], "pool is 'max': choose one of gap, gmp, lse, avgmax."),
+    "unknown pool": (["train", "--pool", "max"], "pool is 'max': choose one of gap, gmp, lse, avgmax,"),
     "unknown recipe": (["train", "--recipe", "ancient"], "There is no recipe 'ancient': choose one of article, modern"),
     "unknown dataset": (["train", "--dataset", "imagenet"], "dataset is 'imagenet': choose one of fashion-mnist,"),
     "missing folder": (["train", "--dataset", "folder:/no/where"], "There is no folder /no/where: give the path"),

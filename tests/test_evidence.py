@@ -24,6 +24,8 @@ LITERAL = {
     "avgmax": lambda cells: (sum(cells) / len(cells) + max(cells)) / 2,
 }
 
+ON_CLASS_MAPS = [pool for pool in POOLS if pool != "gem"]
+
 
 @pytest.fixture(scope="module")
 def image(fashion: Dataset) -> torch.Tensor:
@@ -34,7 +36,7 @@ def frozen(pool: str, **options) -> ConvNet:
     return ConvNet(pool, **options).eval().requires_grad_(False)
 
 
-@pytest.mark.parametrize("pool", POOLS)
+@pytest.mark.parametrize("pool", LITERAL)
 def test_cells_and_remainder_add_up_to_the_literal_score(pool):
     maps = 5 * torch.randn(10, 4, 3, generator=torch.Generator().manual_seed(0))
     found = evidence.evidence(POOLS[pool](), maps)
@@ -44,7 +46,7 @@ def test_cells_and_remainder_add_up_to_the_literal_score(pool):
     assert found.largest_error < 1e-5
 
 
-@pytest.mark.parametrize("pool", POOLS)
+@pytest.mark.parametrize("pool", ON_CLASS_MAPS)
 def test_they_add_up_to_what_the_network_answers(pool, fashion):
     network = frozen(pool, seed=5)
     for index in range(20):
@@ -53,16 +55,55 @@ def test_they_add_up_to_what_the_network_answers(pool, fashion):
         torch.testing.assert_close(found.totals.float(), network(x)[0], rtol=1e-5, atol=1e-5)
 
 
+@pytest.mark.parametrize("placement", ["usual", "features"])
 @pytest.mark.parametrize("pool", POOLS)
+def test_they_add_up_wherever_the_pooling_stands(pool, placement, fashion):
+    network = frozen(pool, seed=5, placement=placement)
+    for index in range(20):
+        x = scaled(fashion.test.images[index : index + 1])
+        found = evidence.evidence_of(network, x)
+        assert found.shares.shape == (10, 3, 3)
+        assert found.largest_error < 1e-5
+        assert torch.equal(found.scores, network(x)[0])
+        assert (found.remainder_name is None) == (not found.remainders.any())
+
+
+def test_on_features_a_cell_adds_what_each_feature_there_does(image):
+    """GMP: each feature's largest cell gets that feature's whole share of the score, by a plain loop."""
+    network = frozen("gmp", seed=3, placement="features")
+    features, weight = network.features(image)[0], network.network[16].weight
+    expected = torch.zeros(10, 3, 3)
+    for number, feature in enumerate(features):
+        row, column = divmod(int(feature.argmax()), 3)
+        expected[:, row, column] += weight[:, number] * feature[row, column]
+    found = evidence.evidence_of(network, image)
+    torch.testing.assert_close(found.shares, expected)
+    assert torch.equal(found.remainders, network.network[16].bias)
+    assert found.remainder_name == "bias"
+
+
+def test_average_pooling_has_the_same_cells_wherever_it_stands_but_for_the_bias(image):
+    on_maps, on_features = (
+        evidence.evidence_of(frozen("gap", seed=3, placement=where), image) for where in ("usual", "features")
+    )
+    torch.testing.assert_close(on_maps.shares - 0.01 / 9, on_features.shares)
+
+
+def test_linear_layers_say_that_they_have_no_cells(image):
+    with pytest.raises(InsightError, match="ends in linear layers and pools nothing"):
+        evidence.evidence_of(frozen("mlp"), image)
+
+
+@pytest.mark.parametrize("pool", ON_CLASS_MAPS)
 def test_weights_are_no_less_than_zero_and_add_up_to_one(pool):
-    found = evidence.evidence(POOLS[pool](), torch.randn(10, 3, 3))
+    found = evidence.evidence(POOLS[pool](10), torch.randn(10, 3, 3))
     assert (found.weights >= 0).all()
     torch.testing.assert_close(found.weights.sum((1, 2)), torch.ones(10))
 
 
-@pytest.mark.parametrize("pool", POOLS)
+@pytest.mark.parametrize("pool", ON_CLASS_MAPS)
 def test_only_a_pooling_that_is_no_weighted_sum_has_a_remainder_with_a_name(pool):
-    found = evidence.evidence(POOLS[pool](), torch.randn(10, 3, 3))
+    found = evidence.evidence(POOLS[pool](10), torch.randn(10, 3, 3))
     assert (found.remainder_name is not None) == bool(found.remainders.any()) == (pool == "lse")
 
 
@@ -75,7 +116,7 @@ def test_gmp_has_one_deciding_cell_also_among_equals_and_below_zero():
     assert found.totals.item() == -2.0
 
 
-@pytest.mark.parametrize("pool", POOLS)
+@pytest.mark.parametrize("pool", ON_CLASS_MAPS)
 def test_a_contest_adds_up_to_the_lead_over_the_closest_class(pool, image):
     network = frozen(pool, seed=2)
     look = Look(network, "logits", image)
@@ -96,7 +137,7 @@ def test_sigmoids_that_tie_are_answered_by_the_lower_class_and_the_look_says_so(
     assert not Look(network, "logits", image).tied
 
 
-@pytest.mark.parametrize("pool", POOLS)
+@pytest.mark.parametrize("pool", LITERAL)
 def test_gradients_are_those_of_finite_differences(pool, image):
     network = frozen(pool, seed=4).double()
     x = image.double()
@@ -145,7 +186,7 @@ def test_a_map_over_the_image_is_bilinear_between_the_centres_of_its_cells():
     np.testing.assert_allclose(evidence.on_the_image(cells, 8, 28, 28), expected, atol=1e-5)
 
 
-@pytest.mark.parametrize("pool", POOLS)
+@pytest.mark.parametrize("pool", ON_CLASS_MAPS)
 def test_the_figures_show_what_was_found(pool, image, fashion):
     look = Look(frozen(pool), "logits", image)
     values = [matrix.values.numpy() for matrix in figures.explained(look, 1, fashion.classes).matrices]

@@ -10,7 +10,7 @@ import pytest
 from gpcore import recipe as recipes
 from gpcore.data.datasets import DATASETS
 from gpcore.errors import RecipeError
-from gpcore.nets.pooling import POOLS
+from gpcore.nets.heads import HEADS
 from gpcore.recipe import ARTICLE, MODERN, RECIPES, Recipe
 from gpcore.training.augment import AUGMENTATIONS
 from gpcore.training.fit import SCHEDULES
@@ -21,6 +21,7 @@ def test_the_article():
         "name": "article",
         "dataset": "fashion-mnist",
         "pool": "gap",
+        "placement": "usual",
         "epochs": 60,
         "batch_size": 64,
         "learning_rate": 3e-4,
@@ -42,9 +43,9 @@ def test_modern_is_the_article_with_plain_logits_shuffled_and_one_cycle():
 
 
 EVERYTHING_ELSE = Recipe(
-    name="mine", dataset="folder:/some where/ünd", pool="lse", epochs=3, batch_size=17, learning_rate=0.1 + 0.2,
-    schedule="one-cycle", output="logits", shuffle=True, augmentation="flip-crop", precision="bfloat16", seed=2**31 - 1,
-    train_images=1,
+    name="mine", dataset="folder:/some where/ünd", pool="lse", placement="features", epochs=3, batch_size=17,
+    learning_rate=0.1 + 0.2, schedule="one-cycle", output="logits", shuffle=True, augmentation="flip-crop",
+    precision="bfloat16", seed=2**31 - 1, train_images=1,
 )  # fmt: skip
 
 
@@ -72,12 +73,12 @@ def test_a_recipe_is_a_value():
 @pytest.mark.parametrize(
     ("names", "implementations"),
     [
-        (recipes.Pool, POOLS),
+        (recipes.Pool, HEADS),
         (recipes.DatasetName, DATASETS),
         (recipes.Schedule, SCHEDULES),
         (recipes.Augmentation, AUGMENTATIONS),
     ],
-    ids=["pools", "datasets", "schedules", "augmentations"],
+    ids=["heads", "datasets", "schedules", "augmentations"],
 )
 def test_the_names_a_recipe_may_use_are_those_that_exist(names, implementations):
     assert get_args(names) == tuple(implementations)
@@ -92,9 +93,10 @@ def test_a_whole_number_is_a_learning_rate_too():
 @pytest.mark.parametrize(
     ("values", "sentence"),
     [
-        ({"pool": "max"}, "pool is 'max': choose one of gap, gmp, lse, avgmax."),
+        ({"pool": "max"}, "pool is 'max': choose one of gap, gmp, lse, avgmax, gem, attention, mlp, mlp-dropout."),
         ({"pool": None}, "pool is None: it must be of type str, not NoneType."),
         ({"pool": ["gap"]}, "pool is ['gap']: it must be of type str, not list."),
+        ({"placement": "trunk"}, "placement is 'trunk': choose one of usual, features."),
         ({"epochs": 0}, "epochs is 0: it must lie between 1 and 10,000."),
         ({"epochs": 10_001}, "epochs is 10001: it must lie between 1 and 10,000."),
         ({"epochs": 1.0}, "epochs is 1.0: it must be of type int, not float."),
@@ -135,7 +137,9 @@ def test_every_field_has_a_case_above():
 
 
 def test_an_unknown_field_names_the_known_ones():
-    with pytest.raises(RecipeError, match=r"^a recipe has no field 'lr': its fields are name, dataset, pool, epochs, .*\.$"):
+    with pytest.raises(
+        RecipeError, match=r"^a recipe has no field 'lr': its fields are name, dataset, pool, placement, epochs, .*\.$"
+    ):
         Recipe.from_json({"lr": 0.1})
     with pytest.raises(RecipeError, match="has no field 'momentum'"):
         ARTICLE.but(momentum=0.9)

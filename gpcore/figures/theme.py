@@ -4,8 +4,18 @@ import plotly.graph_objects as go
 
 from gpcore.recipe import Pool
 
-POOL_COLOURS: dict[Pool, str] = {"gap": "#2a86d8", "gmp": "#e57b00", "lse": "#0a9c78", "avgmax": "#c2669e"}
-"""After Okabe and Ito (2008): colour-blind people tell them apart, and each stands out on white and on black."""
+POOL_COLOURS: dict[Pool, str] = {
+    "gap": "#2a86d8",
+    "gmp": "#e57b00",
+    "lse": "#0a9c78",
+    "avgmax": "#c2669e",
+    "gem": "#7818fc",
+    "attention": "#b4009c",
+    "mlp": "#b43018",
+    "mlp-dropout": "#fc0060",
+}
+"""The first four after Okabe and Ito (2008), the others as far from them and each other as colour-blind people need; each
+stands out on white and on the dark theme (tests/test_theme.py)."""
 
 SEVERAL_DASHES = ("solid", "dash", "dot", "dashdot")
 """Several runs with the same pooling share its colour and differ in the stroke."""

@@ -12,7 +12,7 @@ from jaxtyping import Float
 from gpcore.data.datasets import scaled, test_split_only
 from gpcore.data.decode import read_photo
 from gpcore.data.photos import Prepared, prepare
-from gpcore.errors import CheckpointError, ImageError
+from gpcore.errors import CheckpointError, ImageError, InsightError
 from gpcore.insight.uncertainty import Calibration, calibrate, doubt, read_calibration
 from gpcore.nets.convnet import ConvNet
 from gpcore.runs.run import Run
@@ -22,15 +22,26 @@ from gpcore.runs.run import Run
 class Answer:
     """One network's answer to one photograph.
 
-    `probabilities` (classes,) are calibrated and averaged over the photograph's views, `maps` (classes, rows, columns) are the
-    class maps of its first view, `doubt` is the score of `uncertainty.doubt`, and `none_of_these` whether it is too high.
+    `probabilities` (classes,) are calibrated and averaged over the photograph's views, `class_maps` (classes, rows, columns)
+    are those of its first view, None for a network that has none, `doubt` is the score of `uncertainty.doubt`, and
+    `none_of_these` whether it is too high.
     """
 
     classes: tuple[str, ...]
     probabilities: Float[np.ndarray, " classes"]
-    maps: Float[np.ndarray, "classes rows columns"]
+    class_maps: Float[np.ndarray, "classes rows columns"] | None
     doubt: float
     none_of_these: bool
+
+    @property
+    def maps(self) -> Float[np.ndarray, "classes rows columns"]:
+        """The class maps; InsightError where there are none."""
+        if self.class_maps is None:
+            raise InsightError(
+                f"The answer is {self.label}, but this network has no class maps to show where it comes from: "
+                "choose a run whose pooling stands on class maps, such as GAP or GMP."
+            )
+        return self.class_maps
 
     @property
     def prediction(self) -> int:
@@ -51,11 +62,11 @@ def answer(network: ConvNet, calibration: Calibration, classes: tuple[str, ...],
     """What a network says to a prepared photograph."""
     views = scaled(torch.from_numpy(np.ascontiguousarray(prepared.views)).unsqueeze(1))
     with torch.inference_mode():
-        maps = network.maps(views)
-        logits = network.pool(maps)
+        logits = network(views)
+        class_maps = network.maps(views[:1])[0].numpy() if network.has_class_maps else None
         probabilities = calibration.probabilities(logits).mean(0)
         doubtful = doubt(logits).mean().item()
-    return Answer(classes, probabilities.numpy(), maps[0].numpy(), doubtful, doubtful > calibration.threshold)
+    return Answer(classes, probabilities.numpy(), class_maps, doubtful, doubtful > calibration.threshold)
 
 
 def check_takes_photos(run: Run) -> None:

@@ -1,13 +1,14 @@
 """Where a pooled score comes from, cell by cell, adding up exactly: pure functions over tensors.
 
 For every pooling `score = sum over cells of weight * map + remainder`. GAP weighs all cells alike, GMP one cell alone,
-log-sum-exp by a softmax, with a remainder that is its own formula and not just what is left.
+attention as it has learnt, log-sum-exp by a softmax, with a remainder that is its own formula and not just what is left.
 
     found = evidence(network.pool, network.maps(images)[0])
     found.shares[1]        # what each cell adds to the score of class 1
 """
 
 from dataclasses import dataclass
+from typing import cast
 
 import torch
 from jaxtyping import Float
@@ -92,6 +93,28 @@ def evidence(pool: GlobalPool, maps: Float[Tensor, "classes rows columns"]) -> E
     with torch.inference_mode():
         batch = maps[None]
         return Evidence(maps, pool.weights(batch)[0], pool.remainder(batch)[0], pool(batch)[0], pool.remainder_name)
+
+
+def evidence_of(network: ConvNet, image: Float[Tensor, "1 channels height width"]) -> Evidence:
+    """The scores of one image taken apart, wherever the network's pooling stands.
+
+    On class maps that is `evidence`. On features h, pooled with weights p and weighed by a linear layer `W, b` afterwards, a
+    cell adds `sum over features of W p h` to a class's score: those are the `maps`, with weights of 1, and the bias is
+    the remainder, together with `W` times the pooling's own.
+
+    Raises:
+        InsightError: the network pools nothing.
+    """
+    pool = network.pool
+    with torch.inference_mode():
+        if network.has_class_maps:
+            return evidence(pool, network.maps(image)[0])
+        features = network.features(image)
+        linear = cast(nn.Linear, network.network[CLASS_MAPS])
+        shares = torch.einsum("cf,fij->cij", linear.weight, (pool.weights(features) * features)[0])
+        remainders = linear.bias + linear.weight @ pool.remainder(features)[0]
+        name = f"bias and {pool.remainder_name}, weighed" if pool.remainder_name else "bias"
+        return Evidence(shares, torch.ones_like(shares), remainders, network(image)[0], name)
 
 
 def contest(found: Evidence, winner: int) -> Contest:

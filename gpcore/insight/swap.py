@@ -4,11 +4,11 @@ import math
 from collections.abc import Callable, Sequence
 from typing import Literal, get_args
 
-import torch
 from jaxtyping import Float, Int64
 from torch import Tensor
 
 from gpcore.errors import InsightError
+from gpcore.nets import pooling
 from gpcore.nets.pooling import (
     AveragePool,
     GlobalPool,
@@ -31,19 +31,14 @@ STRENGTHS: tuple[float, ...] = (0.0, *(2.0**power for power in range(-10, 7)), m
 
 
 def generalised_mean_pool(maps: Maps, p: float) -> Scores:
-    """Generalised-mean pooling: `s = mean(x^p)^(1/p)` for `x >= 0` (Radenović et al. 2018).
-
-    `p` in [1, inf): 1 is the mean, towards infinity it becomes the maximum. Computed relative to the maximum, so that no
-    power overflows.
+    """GeM (`pooling.generalised_mean_pool`), refused where it has no meaning.
 
     Raises:
         InsightError: a value is negative, of which no fractional power exists.
     """
     if maps.min() < 0:
         raise InsightError(f"GeM is defined for values of 0 and more; these maps go down to {maps.min():.3g}.")
-    top = maps.amax((2, 3), keepdim=True)
-    relative = maps / top.clamp(min=torch.finfo(maps.dtype).tiny)
-    return relative.pow(p).mean((2, 3)).pow(1 / p) * top[:, :, 0, 0]
+    return pooling.generalised_mean_pool(maps, p)
 
 
 def swapped(maps: Maps, strength: float, path: str = "log-sum-exp") -> Scores:

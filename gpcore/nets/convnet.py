@@ -1,16 +1,22 @@
-"""The article's network: a trunk of six convolutions, one map per class, and a global pooling."""
-
-from typing import cast
+"""The article's network: a trunk of six convolutions, one map per class, and a global pooling or another head."""
 
 import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 
-from gpcore.nets.pooling import POOLS, GlobalPool
-from gpcore.recipe import Pool
+from gpcore.errors import DatasetError, InsightError
+from gpcore.nets.heads import HEADS, Shape
+from gpcore.nets.pooling import GlobalPool
+from gpcore.recipe import Placement, Pool
+
+FEATURES = 15
+"""`network[:FEATURES]` is the trunk; it gives the features, none below 0."""
 
 CLASS_MAPS = 16
-"""`network[:CLASS_MAPS]` gives the class maps: what the pooling sees."""
+"""`network[:CLASS_MAPS]` gives the class maps: what the pooling sees, where it stands on class maps."""
+
+SHRINKS = 8
+"""Pixels in a row that become one cell of the features: three times two."""
 
 
 class ConvNet(nn.Module):
@@ -20,44 +26,87 @@ class ConvNet(nn.Module):
     parameters. All weights start Xavier uniform and all biases at 0.01, drawn from `seed` alone, so that networks that
     differ only in their pooling start alike.
 
+    Whatever the head (nets/heads.py), the trunk is the same 15 modules, and two follow it: the class maps and their
+    pooling, the pooling of the features and a linear layer, or two linear layers.
+
     Args:
-        pool: a key of `POOLS`.
+        pool: a key of `HEADS`.
         channels: colour channels of the images.
         classes: number of classes, and so of class maps.
         seed: decides the first weights.
+        placement: where the pooling stands.
+        size: height and width of the images, in pixels: only the linear heads depend on it.
+
+    Raises:
+        DatasetError: the images are too small for three halvings.
     """
 
-    def __init__(self, pool: Pool, channels: int = 1, classes: int = 10, seed: int = 0) -> None:
+    def __init__(
+        self,
+        pool: Pool,
+        channels: int = 1,
+        classes: int = 10,
+        seed: int = 0,
+        placement: Placement = "usual",
+        size: tuple[int, int] = (28, 28),
+    ) -> None:
         super().__init__()
-        self.network = nn.Sequential(
-            *_block(channels, 8),
-            *_block(8, 16),
-            *_block(16, 32),
-            nn.Conv2d(32, classes, 1),
-            POOLS[pool](),
-        )
+        if min(size) < SHRINKS:
+            raise DatasetError(f"The images are {size[0]}×{size[1]} pixels: the network needs at least {SHRINKS}×{SHRINKS}.")
+        self.pool_name = pool
+        shape = Shape(32, size[0] // SHRINKS, size[1] // SHRINKS, classes)
+        head = HEADS[pool][placement](pool, shape)
+        self.network = nn.Sequential(*_block(channels, 8), *_block(8, 16), *_block(16, 32), *head)
         self._initialise(torch.Generator().manual_seed(seed))
         # Innermost channels make every convolution about 1.4 times as fast on a CPU (benchmarks/step.py).
         self.to(memory_format=torch.channels_last)
 
     def _initialise(self, generator: torch.Generator) -> None:
-        for module in self.network:
-            if isinstance(module, nn.Conv2d):
-                nn.init.xavier_uniform_(module.weight, generator=generator)
-                nn.init.constant_(cast(Tensor, module.bias), 0.01)
+        # What a pooling learns comes last, so that all else starts alike under every pooling.
+        for module in sorted(self.network, key=lambda module: isinstance(module, GlobalPool)):
+            for part in module.modules():
+                if isinstance(part, nn.Conv2d | nn.Linear):
+                    nn.init.xavier_uniform_(part.weight, generator=generator)
+                    if part.bias is not None:
+                        nn.init.constant_(part.bias, 0.01)
 
     @property
     def pool(self) -> GlobalPool:
-        """The last module: the global pooling."""
-        return cast(GlobalPool, self.network[CLASS_MAPS])
+        """The global pooling: the last module, or the last but one where a linear layer follows it.
+
+        Raises:
+            InsightError: the head is made of linear layers alone.
+        """
+        for module in (self.network[CLASS_MAPS], self.network[FEATURES]):
+            if isinstance(module, GlobalPool):
+                return module
+        raise InsightError("This network ends in linear layers and pools nothing: choose a run with a pooling, such as GAP.")
+
+    @property
+    def has_class_maps(self) -> bool:
+        """Whether the last module pools one map per class."""
+        return isinstance(self.network[CLASS_MAPS], GlobalPool)
+
+    def features(self, x: Float[Tensor, "n channels height width"]) -> Float[Tensor, "n features rows columns"]:
+        """What the trunk gives, none of it below 0: for images of 28×28 pixels, 32 maps of 3×3 cells."""
+        return self.network[:FEATURES](x)
 
     def maps(self, x: Float[Tensor, "n channels height width"]) -> Float[Tensor, "n classes rows columns"]:
-        """The class maps, one per class: for images of 28×28 pixels, 3×3 cells each."""
+        """The class maps, one per class: for images of 28×28 pixels, 3×3 cells each.
+
+        Raises:
+            InsightError: the pooling stands on the features, or there is none.
+        """
+        if not self.has_class_maps:
+            raise InsightError(
+                "This network has no class maps: its last module is a linear layer. Choose a run whose pooling stands on class "
+                "maps, as usual for GAP and GMP."
+            )
         return self.network[:CLASS_MAPS](x)
 
     def forward(self, x: Float[Tensor, "n channels height width"]) -> Float[Tensor, "n classes"]:
-        """The pooled scores, before any sigmoid, of images with values in [0, 1]."""
-        return self.pool(self.maps(x))
+        """The scores, before any sigmoid, of images with values in [0, 1]: `pool(maps(x))` where there are class maps."""
+        return self.network(x)
 
 
 def _block(channels_in: int, channels_out: int) -> list[nn.Module]:

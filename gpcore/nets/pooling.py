@@ -1,8 +1,10 @@
-"""Global poolings: class maps (n, classes, height, width) in, one score per class (n, classes) out.
+"""Global poolings: maps (n, channels, height, width) in, one number per map (n, channels) out.
 
 Every pooling is a pure function under a thin module. Beside `forward`, a module says with `weights` how much each cell
 counts, so that every score can be taken apart: `score = sum(weights * maps) + remainder`, where the remainder is zero for
 every pooling that is a weighted sum of cells, and named by `remainder_name` for the others.
+
+Where a pooling stands, on one map per class or on the features before, is the business of nets/heads.py.
 """
 
 import math
@@ -15,8 +17,8 @@ from torch.nn import functional
 
 from gpcore.recipe import Pool
 
-Maps = Float[Tensor, "n classes height width"]
-Scores = Float[Tensor, "n classes"]
+Maps = Float[Tensor, "n channels height width"]
+Scores = Float[Tensor, "n channels"]
 
 
 def average_pool(maps: Maps) -> Scores:
@@ -48,6 +50,30 @@ def average_max_pool(maps: Maps) -> Scores:
     return (average_pool(maps) + max_pool(maps)) / 2
 
 
+def generalised_mean_pool(maps: Maps, p: float | Float[Tensor, ""]) -> Scores:
+    """Generalised-mean pooling, GeM: `s = mean(x^p)^(1/p)` for `x >= 0` (Radenović et al. 2018, "Fine-tuning CNN image
+    retrieval with no human annotation").
+
+    `p` in [1, inf): 1 is the mean, towards infinity it becomes the maximum. A negative number has no fractional power, so
+    GeM has no meaning on class maps, whose cells speak for *and against* a class. Of the ways round that, rectifying them
+    leaves a class without any positive cell no gradient, and a softplus makes every score positive, so that none can
+    be ruled out. The exponential does neither, and `log(GeM_p(exp(x)))` is `log_sum_exp_pool` with r = p: GeM's signed twin is
+    here already.
+
+    Computed relative to the maximum, so that no power overflows; a map of zeros is 0, with gradient 0.
+    """
+    top = _top(maps)
+    return _relative_mean(maps, top, p) * top[:, :, 0, 0]
+
+
+def attention_pool(maps: Maps, attention: Float[Tensor, "n height width"]) -> Scores:
+    """Attention pooling: `s = sum(a x)`, the same `a` in every channel, `a >= 0` and `sum(a) = 1` (Ilse et al. 2018).
+
+    Equal `a` make it the mean, and a single one the cell that it picks, which no map alone decides.
+    """
+    return (attention[:, None] * maps).sum((2, 3))
+
+
 def average_weights(maps: Maps) -> Maps:
     """Each of `cells` counts `1 / cells`."""
     return torch.full_like(maps, 1 / (maps.shape[2] * maps.shape[3]))
@@ -74,16 +100,64 @@ def log_sum_exp_remainder(maps: Maps, r: float) -> Scores:
     return (entropy - math.log(log_weights.shape[2])) / r
 
 
+def generalised_mean_weights(maps: Maps, p: float | Float[Tensor, ""]) -> Maps:
+    """`(x / s)^(p - 1) / cells`: the gradient of the score s.
+
+    GeM doubles where its map doubles, so by Euler's theorem `sum(weights * maps)` is the score exactly. The weights add up
+    to 1 for p = 1 and for a flat map, and to less elsewhere. A map of zeros has zeros.
+    """
+    top = _top(maps)
+    mean = _relative_mean(maps, top, p)[:, :, None, None]
+    return (maps / top.clamp(min=torch.finfo(maps.dtype).tiny) / mean).pow(p - 1) / (maps.shape[2] * maps.shape[3])
+
+
+def _top(maps: Maps) -> Float[Tensor, "n channels 1 1"]:
+    # Detached: GeM is relative to it only in its rounding, so no gradient goes that way.
+    return maps.amax((2, 3), keepdim=True).detach()
+
+
+def _relative_mean(maps: Maps, top: Float[Tensor, "n channels 1 1"], p: float | Float[Tensor, ""]) -> Scores:
+    """`mean((x / top)^p)^(1/p)`: the mean is at least 1 / cells, but 0 where all x are, and then its root has no gradient."""
+    relative = maps / top.clamp(min=torch.finfo(maps.dtype).tiny)
+    cells = maps.shape[2] * maps.shape[3]
+    return relative.pow(p).mean((2, 3)).clamp(min=0.5 / cells).pow(1 / p)
+
+
 def no_remainder(maps: Maps) -> Scores:
     """Zeros: a weighted sum of cells leaves nothing over."""
     return torch.zeros_like(maps[:, :, 0, 0])
 
 
-class AveragePool(nn.Module):
+class GlobalPool(nn.Module):
+    """What all poolings share; each says what it is called, what it computes and how its score is taken apart.
+
+    Args:
+        channels: how many maps it will see; only poolings that learn something of each want to know.
+    """
+
+    label: ClassVar[str]
+    remainder_name: ClassVar[str | None] = None
+
+    def __init__(self, channels: int = 1) -> None:
+        super().__init__()
+
+    def forward(self, maps: Maps) -> Scores:
+        """One number per map."""
+        raise NotImplementedError
+
+    def weights(self, maps: Maps) -> Maps:
+        """How much each cell counts."""
+        raise NotImplementedError
+
+    def remainder(self, maps: Maps) -> Scores:
+        """What the pooling adds beside the weighted cells; nothing, unless it says otherwise."""
+        return no_remainder(maps)
+
+
+class AveragePool(GlobalPool):
     """`average_pool` as a module."""
 
-    label: ClassVar[str] = "GAP"
-    remainder_name: ClassVar[str | None] = None
+    label = "GAP"
 
     def forward(self, maps: Maps) -> Scores:
         return average_pool(maps)
@@ -91,15 +165,11 @@ class AveragePool(nn.Module):
     def weights(self, maps: Maps) -> Maps:
         return average_weights(maps)
 
-    def remainder(self, maps: Maps) -> Scores:
-        return no_remainder(maps)
 
-
-class MaxPool(nn.Module):
+class MaxPool(GlobalPool):
     """`max_pool` as a module."""
 
-    label: ClassVar[str] = "GMP"
-    remainder_name: ClassVar[str | None] = None
+    label = "GMP"
 
     def forward(self, maps: Maps) -> Scores:
         return max_pool(maps)
@@ -107,22 +177,19 @@ class MaxPool(nn.Module):
     def weights(self, maps: Maps) -> Maps:
         return max_weights(maps)
 
-    def remainder(self, maps: Maps) -> Scores:
-        return no_remainder(maps)
 
-
-class LogSumExpPool(nn.Module):
+class LogSumExpPool(GlobalPool):
     """`log_sum_exp_pool` as a module.
 
     With `p = softmax(r x)` the score is exactly `sum(p x) + (H(p) - log(cells)) / r`, H being the entropy: the second term
     is the remainder. It is never positive, and 0 only where all cells are equal.
     """
 
-    label: ClassVar[str] = "LSE"
-    remainder_name: ClassVar[str | None] = "(entropy − log cells) / r"
+    label = "LSE"
+    remainder_name = "(entropy − log cells) / r"
 
-    def __init__(self, r: float = 4.0) -> None:
-        super().__init__()
+    def __init__(self, channels: int = 1, r: float = 4.0) -> None:
+        super().__init__(channels)
         self.r = r
 
     def forward(self, maps: Maps) -> Scores:
@@ -135,11 +202,10 @@ class LogSumExpPool(nn.Module):
         return log_sum_exp_remainder(maps, self.r)
 
 
-class AverageMaxPool(nn.Module):
+class AverageMaxPool(GlobalPool):
     """`average_max_pool` as a module."""
 
-    label: ClassVar[str] = "Avg+Max"
-    remainder_name: ClassVar[str | None] = None
+    label = "Avg+Max"
 
     def forward(self, maps: Maps) -> Scores:
         return average_max_pool(maps)
@@ -147,15 +213,67 @@ class AverageMaxPool(nn.Module):
     def weights(self, maps: Maps) -> Maps:
         return (average_weights(maps) + max_weights(maps)) / 2
 
-    def remainder(self, maps: Maps) -> Scores:
-        return no_remainder(maps)
+
+class GeneralisedMeanPool(GlobalPool):
+    """`generalised_mean_pool` as a module that learns one p for all maps, from 3 on, as its authors do.
+
+    `p = 1 + exp(log_excess)`, so that no step of the optimiser leads below the mean, where p is 1.
+    """
+
+    label = "GeM"
+
+    def __init__(self, channels: int = 1, p: float = 3.0) -> None:
+        super().__init__(channels)
+        self.log_excess = nn.Parameter(torch.tensor(math.log(p - 1)))
+
+    @property
+    def p(self) -> Float[Tensor, ""]:
+        """The exponent that it has learnt."""
+        return 1 + self.log_excess.exp()
+
+    def forward(self, maps: Maps) -> Scores:
+        return generalised_mean_pool(maps, self.p)
+
+    def weights(self, maps: Maps) -> Maps:
+        return generalised_mean_weights(maps, self.p)
 
 
-GlobalPool = AveragePool | MaxPool | LogSumExpPool | AverageMaxPool
+class AttentionPool(GlobalPool):
+    """`attention_pool` as a module that learns where to look: gated attention (Ilse et al. 2018, "Attention-based deep
+    multiple instance learning").
+
+    Of the values h of one cell in all channels it makes `e = w · (tanh(V h) * sigmoid(U h))`, and of all cells' e
+    `a = softmax(e)`. The weights are not the gradient, since a hangs on the maps too; yet they are exactly how much each
+    cell counts.
+    """
+
+    label = "Attention"
+
+    def __init__(self, channels: int = 1, hidden: int = 16) -> None:
+        super().__init__(channels)
+        self.value = nn.Linear(channels, hidden, bias=False)
+        self.gate = nn.Linear(channels, hidden, bias=False)
+        self.rating = nn.Linear(hidden, 1, bias=False)
+
+    def forward(self, maps: Maps) -> Scores:
+        return attention_pool(maps, self.attention(maps))
+
+    def attention(self, maps: Maps) -> Float[Tensor, "n height width"]:
+        """How much each cell counts, in every channel alike."""
+        cells = maps.flatten(2).transpose(1, 2)
+        rated = self.rating(self.value(cells).tanh() * self.gate(cells).sigmoid())[:, :, 0]
+        return torch.softmax(rated, dim=1).unflatten(1, maps.shape[2:])
+
+    def weights(self, maps: Maps) -> Maps:
+        return self.attention(maps)[:, None].expand_as(maps)
+
 
 POOLS: dict[Pool, type[GlobalPool]] = {
     "gap": AveragePool,
     "gmp": MaxPool,
     "lse": LogSumExpPool,
     "avgmax": AverageMaxPool,
+    "gem": GeneralisedMeanPool,
+    "attention": AttentionPool,
 }
+"""The choices that are poolings; those that are none, and where each stands, are in `heads.HEADS`."""

@@ -9,6 +9,7 @@ from gpcore.data.datasets import Dataset
 from gpcore.errors import CheckpointError, DatasetError, StoreError
 from gpcore.nets import checkpoint
 from gpcore.nets.convnet import ConvNet
+from gpcore.nets.heads import needs_size
 from gpcore.recipe import Recipe
 from gpcore.runs.records import Epoch, RunRecord
 from gpcore.runs.store import Store
@@ -66,18 +67,27 @@ class Run:
         """
         path = self._weights(epoch)
         tensors, _ = checkpoint.read_tensors(path)
-        channels, *_ = self._described("image_shape", epoch)
-        network = ConvNet(self.recipe.pool, channels, len(self._described("classes", epoch)))
+        channels, height, width = self._described("image_shape", epoch)
+        classes = len(self._described("classes", epoch))
+        network = ConvNet(self.recipe.pool, channels, classes, placement=self.recipe.placement, size=(height, width))
         checkpoint.load_weights(network, tensors, path)
         return network.eval().requires_grad_(False)
 
     def check_fits(self, dataset: Dataset) -> None:
-        """DatasetError unless the network can be asked about the images of `dataset`: same channels, same classes."""
-        channels, *_ = self.image_shape
+        """DatasetError unless the network can be asked about the images of `dataset`: same channels, same classes, and for
+        linear heads the same size."""
+        channels, *size = self.image_shape
         if (dataset.channels, len(dataset.classes)) != (channels, len(self.classes)):
             raise DatasetError(
                 f"{self.id} answers {len(self.classes)} classes of images with {channels} channels; {dataset.name} has "
                 f"{len(dataset.classes)} classes and {dataset.channels} channels: choose a dataset like {self.recipe.dataset}."
+            )
+
+        found = list(dataset.test.images.shape[2:])
+        if needs_size(self.recipe.pool) and size != found:
+            raise DatasetError(
+                f"{self.id} ends in linear layers, which take images of {size[0]}×{size[1]} pixels; those of {dataset.name} "
+                f"have {found[0]}×{found[1]}: choose a run with a pooling."
             )
 
     def _weights(self, epoch: int | None) -> Path:

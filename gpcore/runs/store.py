@@ -288,6 +288,8 @@ class Store:
 def _free_name(recipe: Recipe, taken: set[str]) -> str:
     """An id that a person can read and type: `article-gap-seed0`, with the dataset in front where it is another."""
     parts = [recipe.name, recipe.pool, f"seed{recipe.seed}"]
+    if recipe.placement != "usual":
+        parts.insert(2, recipe.placement)
     if recipe.dataset != "fashion-mnist":
         parts.insert(0, Path(recipe.dataset.removeprefix(FOLDER_PREFIX)).name)
     name = re.sub(r"[^a-z0-9]+", "-", "-".join(parts).lower()).strip("-")

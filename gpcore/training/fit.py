@@ -9,6 +9,7 @@ Whenever an event is yielded, `state` is whole: saved there and restored later, 
 seed and the position, and the learning rate is a function of the step.
 """
 
+import contextlib
 import itertools
 import math
 import time
@@ -85,7 +86,8 @@ class TrainingState:
     @classmethod
     def fresh(cls, recipe: Recipe, dataset: Dataset, device: torch.device) -> "TrainingState":
         """The state before the first step."""
-        network = ConvNet(recipe.pool, dataset.channels, len(dataset.classes), recipe.seed)
+        _, channels, height, width = dataset.test.images.shape
+        network = ConvNet(recipe.pool, channels, len(dataset.classes), recipe.seed, recipe.placement, (height, width))
         return cls(network.to(device))
 
 
@@ -167,6 +169,7 @@ def _train_epoch(recipe: Recipe, train: Split, state: TrainingState) -> Iterator
     epoch, steps = state.epoch + 1, in_epoch * recipe.epochs
     order = image_order(recipe, epoch, len(train)).to(train.labels.device)
     first, losses, reported = state.step, [], time.monotonic()
+    state.network.train()
     while state.step < epoch * in_epoch:
         position = state.step - (epoch - 1) * in_epoch
         chosen = order[position * recipe.batch_size : (position + 1) * recipe.batch_size]
@@ -186,7 +189,8 @@ def _train_epoch(recipe: Recipe, train: Split, state: TrainingState) -> Iterator
 def _take_step(recipe: Recipe, images: Tensor, labels: Tensor, state: TrainingState, rate: float) -> Tensor:
     """One step of Adam on one batch; the loss, still on the device."""
     inputs = AUGMENTATIONS[recipe.augmentation](scaled(images), _generator(recipe.seed, 1, state.step))
-    with torch.autocast(images.device.type, torch.bfloat16, enabled=recipe.precision == "bfloat16"):
+    bfloat16 = torch.autocast(images.device.type, torch.bfloat16, enabled=recipe.precision == "bfloat16")
+    with bfloat16, _seeded(images.device, _seed(recipe.seed, 2, state.step)):
         scores = state.network(inputs)
     loss = functional.cross_entropy(output_of(scores.float(), recipe.output), labels)
     for group in state.optimizer.param_groups:
@@ -204,6 +208,7 @@ def _evaluate_epoch(
     epoch, total, done = state.epoch + 1, len(train) + len(test), 0
     sums: list[Tally] = []
     reported = time.monotonic()
+    state.network.eval()
     for split in (train, test):
         parts: list[Tally] = []
         for part in tallies(state.network, split, recipe.output):
@@ -231,8 +236,19 @@ def image_order(recipe: Recipe, epoch: int, images: int) -> Int64[Tensor, " imag
 
 def _generator(seed: int, purpose: int, position: int) -> torch.Generator:
     """A generator of its own for every purpose and position, so that training can go on from anywhere."""
-    mixed = np.random.SeedSequence((seed, purpose, position)).generate_state(1)[0]
-    return torch.Generator().manual_seed(int(mixed))
+    return torch.Generator().manual_seed(_seed(seed, purpose, position))
+
+
+def _seed(seed: int, purpose: int, position: int) -> int:
+    return int(np.random.SeedSequence((seed, purpose, position)).generate_state(1)[0])
+
+
+@contextlib.contextmanager
+def _seeded(device: torch.device, seed: int) -> Iterator[None]:
+    """What dropout draws inside comes from this seed; PyTorch gives it no generator of its own."""
+    with torch.random.fork_rng([device] if device.type == "cuda" else []):
+        torch.manual_seed(seed)
+        yield
 
 
 def _check_finite(losses: list[float], first_step: int, epoch: int, rate: float) -> None:
