@@ -42,6 +42,7 @@ checkpoints: .venv/installed
 	rm -rf $(FRESH)
 	for recipe in article modern photo; do for pool in gap gmp; do $(QUEUE) --recipe $$recipe --pool $$pool || exit 1; done; done
 	$(BIN)/python -m gpcore worker --once --parallel 2 --device cpu --store $(FRESH)
+	for run in $(FRESH)/*-seed0; do $(BIN)/python -m gpcore calibrate $$run || exit 1; done
 	$(BIN)/python -c "from gpcore.runs.store import Store; Store('$(FRESH)').seal()"
 	rm -rf checkpoints
 	mv $(FRESH) checkpoints

@@ -57,4 +57,4 @@ def test_an_example_is_classified_by_both(browser_page: Page, shipped_server: st
     browser_page.get_by_role("button", name="Try all of them").click()
     expect(browser_page.get_by_text(re.compile("photo-gap-seed0: "))).to_be_visible(timeout=60_000)
     expect(browser_page.get_by_text(re.compile("photo-gmp-seed0: "))).to_be_visible()
-    expect(browser_page.locator(".js-plotly-plot")).to_have_count(4)
+    expect(browser_page.locator(".js-plotly-plot")).to_have_count(5)
