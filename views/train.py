@@ -15,8 +15,7 @@ from ui import cached, training_live, training_runs, widgets
 from ui.recipe_form import ask_for_recipes, chosen_recipes
 from ui.wording import duration
 
-AT_ONCE = (1, 2)
-"""So many recipes are queued by one click: a run, or a pair."""
+AT_ONCE = (1, 2)  # a click queues one recipe, or a pair
 
 
 def queue(store: Store) -> None:
