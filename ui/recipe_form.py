@@ -29,6 +29,7 @@ def ask_for_recipes() -> tuple[list[Recipe], DeltaGenerator]:
         selection_mode="multi",
         default=["gap", "gmp"],
         format_func=str.upper,
+        wrap=True,
         key="new-pools",
         persist_state="session",
         help=f"{explained('pool')} Choose two to train a pair: same seed, same trunk, same order of the images.",

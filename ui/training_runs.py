@@ -96,7 +96,7 @@ def _ask_pool(run: RunRecord) -> None:
     key = f"pool-{run.id}"
     others = [pool for pool in get_args(Pool) if pool != run.recipe.pool]
     with _popover(run, "Again", "repeat", help="Run again with another pooling"):
-        st.pills("With another pooling", others, default=others[0], required=True, format_func=str.upper, key=key)
+        st.pills("With another pooling", others, default=others[0], required=True, format_func=str.upper, wrap=True, key=key)
         _confirm(run, "Again", "Train it", lambda store: store.add_twin(run.id, st.session_state[key]))
 
 

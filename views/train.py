@@ -57,7 +57,7 @@ def say_how_long(store: Store, recipes: list[Recipe], records: list[RunRecord]) 
     queued = sum(run.status == "queued" for run in records)
     st.caption(
         f"About {duration(expected.seconds * rounds)} on {device}, by {earlier} here"
-        + (f"; first come the {queued:,} in the queue." if queued else ".")
+        + (f"; the queue ({queued:,}) comes first." if queued else ".")
     )
 
 
