@@ -152,7 +152,7 @@ def show_disagreement(scene: Scene) -> None:
         "Test images on which", list(titles), default=next(iter(titles)), key="kind", bind="query-params", required=True
     )
     classes = scene.dataset.classes
-    gallery_side, count_side = st.columns([3, 1.2], gap="large")
+    gallery_side, count_side = st.columns([2.5, 1.3], gap="large")
     with count_side:
         st.markdown("**How many there are**")
         _counts(found, titles, classes)
