@@ -14,13 +14,21 @@ from gpcore.errors import RecipeError
 
 Pool = Literal["gap", "gmp", "lse", "avgmax", "gem", "attention", "mlp", "mlp-dropout"]
 Placement = Literal["usual", "features"]
-DatasetName = Literal["fashion-mnist", "mnist", "kmnist", "cifar10"]
+DatasetName = Literal["fashion-mnist", "mnist", "kmnist", "cifar10", "canvas"]
 Output = Literal["sigmoid", "logits"]
 Schedule = Literal["constant", "one-cycle"]
 Augmentation = Literal["none", "flip", "flip-crop", "photo"]
 Precision = Literal["float32", "bfloat16"]
 
 FOLDER_PREFIX = "folder:"
+
+CANVAS_PREFIX = "canvas:"
+
+SMALLEST_ITEM, LARGEST_ITEM = 2, 100
+"""Per cent of a canvas that an item can take (data/canvas.py)."""
+
+PIECES, MOST_PIECES = 8, 64
+"""Pieces of clutter on a canvas, if nothing else is said, and at most."""
 
 
 def _choice(default: str, names: Any, explanation: str) -> Any:
@@ -69,7 +77,9 @@ class Recipe:
     def __post_init__(self) -> None:
         for spec in dataclasses.fields(self):
             object.__setattr__(self, spec.name, _checked(spec, getattr(self, spec.name)))
-        if not _known_dataset(self.dataset):
+        if self.dataset.startswith(CANVAS_PREFIX):
+            canvas_settings(self.dataset)
+        elif not _known_dataset(self.dataset):
             raise RecipeError(
                 f"dataset is {self.dataset!r}: choose one of {', '.join(get_args(DatasetName))}, or {FOLDER_PREFIX}PATH."
             )
@@ -102,6 +112,28 @@ class Recipe:
 
 def _known_dataset(name: str) -> bool:
     return name in get_args(DatasetName) or (name.startswith(FOLDER_PREFIX) and len(name) > len(FOLDER_PREFIX))
+
+
+def canvas_settings(name: str) -> tuple[float | None, int]:
+    """What `canvas`, `canvas:AREA` or `canvas:AREA:PIECES` asks for: the per cent of the image that an item takes, None where
+    each takes another share, and the number of pieces of clutter.
+
+    Raises:
+        RecipeError: it is written otherwise, or out of range.
+    """
+    _, *numbers = name.split(":")
+    try:
+        area = float(numbers[0]) if numbers else None
+        pieces = int(numbers[1]) if len(numbers) > 1 else PIECES
+    except ValueError:
+        area, pieces = math.nan, 0
+    allowed = area is None or SMALLEST_ITEM <= area <= LARGEST_ITEM
+    if len(numbers) > 2 or not allowed or not 0 <= pieces <= MOST_PIECES:
+        raise RecipeError(
+            f"dataset is {name!r}: write canvas, {CANVAS_PREFIX}AREA or {CANVAS_PREFIX}AREA:PIECES, with the per cent of the "
+            f"image that an item takes, {SMALLEST_ITEM} to {LARGEST_ITEM}, and the pieces of clutter, 0 to {MOST_PIECES}."
+        )
+    return area, pieces
 
 
 def _checked(spec: dataclasses.Field, value: Any) -> Any:

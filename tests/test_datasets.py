@@ -122,7 +122,8 @@ def test_a_half_unpacked_file_is_unpacked_anew(original_files):
 def test_a_missing_dataset_without_network_is_one_clear_sentence(tmp_path):
     done = without_network("-c", LOAD, str(tmp_path / "nowhere"), *DATASETS)
     for name, line in zip(DATASETS, done.stdout.splitlines(), strict=True):
-        assert line.startswith(f"The dataset {name} is not in {tmp_path / 'nowhere'} and could not be fetched (")
+        needed = "fashion-mnist" if name == "canvas" else name
+        assert line.startswith(f"The dataset {needed} is not in {tmp_path / 'nowhere'} and could not be fetched (")
         assert line.endswith("connect to the internet and try again, or name another folder with --data.")
     assert "Traceback" not in done.stderr
 
@@ -139,7 +140,7 @@ def test_an_unknown_name_lists_the_known_ones(tmp_path):
     with pytest.raises(DatasetError) as caught:
         load_dataset("imagenet", tmp_path)
     assert sentence(caught) == (
-        "There is no dataset 'imagenet': choose one of fashion-mnist, mnist, kmnist, cifar10, or folder:PATH."
+        "There is no dataset 'imagenet': choose one of fashion-mnist, mnist, kmnist, cifar10, canvas, or folder:PATH."
     )
 
 

@@ -117,9 +117,17 @@ def test_a_whole_number_is_a_learning_rate_too():
         ({"train_images": "all"}, "train_images is 'all': it must be of type int or null, not str."),
         (
             {"dataset": "imagenet"},
-            "dataset is 'imagenet': choose one of fashion-mnist, mnist, kmnist, cifar10, or folder:PATH.",
+            "dataset is 'imagenet': choose one of fashion-mnist, mnist, kmnist, cifar10, canvas, or folder:PATH.",
         ),
-        ({"dataset": "folder:"}, "dataset is 'folder:': choose one of fashion-mnist, mnist, kmnist, cifar10, or folder:PATH."),
+        (
+            {"dataset": "folder:"},
+            "dataset is 'folder:': choose one of fashion-mnist, mnist, kmnist, cifar10, canvas, or folder:PATH.",
+        ),
+        (
+            {"dataset": "canvas:1"},
+            "dataset is 'canvas:1': write canvas, canvas:AREA or canvas:AREA:PIECES, with the per cent of the image that an "
+            "item takes, 2 to 100, and the pieces of clutter, 0 to 64.",
+        ),
         ({"name": ""}, "name is '': a recipe's name has 1 to 60 characters."),
         ({"name": "x" * 61}, f"name is '{'x' * 61}': a recipe's name has 1 to 60 characters."),
     ],

@@ -8,7 +8,13 @@ from typing import cast
 from gpcore.recipe import DatasetName, Recipe
 from gpcore.runs.records import RunRecord
 
-TRAINING_IMAGES: dict[DatasetName, int] = {"fashion-mnist": 60_000, "mnist": 60_000, "kmnist": 60_000, "cifar10": 50_000}
+TRAINING_IMAGES: dict[DatasetName, int] = {
+    "fashion-mnist": 60_000,
+    "mnist": 60_000,
+    "kmnist": 60_000,
+    "cifar10": 50_000,
+    "canvas": 20_000,
+}
 """The training images of the known datasets, so that a run can be estimated before its dataset is read."""
 
 STEP_COST = 3
