@@ -162,20 +162,20 @@ def memory(options: argparse.Namespace) -> None:
         store.add(MODERN.but(epochs=10_000, train_images=6000))
         open_train(page)
         for minute in range(options.minutes + 1):
-            sizes = {name: megabytes(name) for name in ("streamlit", "worker")}
+            sizes = {name: megabytes(name, store.folder) for name in ("streamlit", "worker")}
             print(f"  after {minute} min: server {sizes['streamlit']:,.0f} MB, worker {sizes['worker']:,.0f} MB", flush=True)
             time.sleep(60)
         store.request_stop(store.runs()[0].id)
         tiny.wait_until(store.idle)
 
 
-def megabytes(name: str) -> float:
-    """The largest resident memory among this process's descendants whose command holds `name`."""
+def megabytes(name: str, store: Path) -> float:
+    """The largest resident memory of a process that serves a store, or trains in it, and whose command holds `name`."""
     sizes = [0.0]
     for process in Path("/proc").glob("[0-9]*"):
         with contextlib.suppress(OSError):
             command = (process / "cmdline").read_text().split("\0")
-            if name in command and os.getsid(int(process.name)):
+            if name in command and f"POOLSCOPE_STORE={store}" in (process / "environ").read_text().split("\0"):
                 sizes.append(int((process / "statm").read_text().split()[1]) * os.sysconf("SC_PAGE_SIZE") / 1e6)
     return max(sizes)
 
