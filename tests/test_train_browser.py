@@ -144,6 +144,6 @@ def test_a_pair_is_trained_watched_left_found_again_and_compared(server: str, br
     expect(page.get_by_role("progressbar")).to_have_count(0)
 
     page.get_by_role("link", name="Compare").click()
-    page.get_by_role("combobox").first.click()
+    page.get_by_role("combobox", name="Runs to compare").click()
     for pool in ("gap", "gmp"):
         expect(page.get_by_text(f"runs/three-modern-{pool}-seed0")).to_be_visible()
