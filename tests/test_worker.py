@@ -20,7 +20,7 @@ from gpcore.recipe import Recipe
 from gpcore.runs import claims, database, worker
 from gpcore.runs.store import Store
 from gpcore.training import fit as fitting
-from gpcore.training.fit import BatchesDone, EpochDone, TrainingState, find_device, fit
+from gpcore.training.fit import BatchesDone, EpochDone, Evaluating, TrainingState, find_device, fit
 
 DATA = Path("nowhere")
 
@@ -87,6 +87,14 @@ def test_a_run_stopped_anywhere_goes_on_to_the_same_bits(store, images, undistur
         assert store.run(claim.run).status == "stopped"
         claim = store.claim(claim.run)
     assert stops >= 3
+    assert tiny.outcome(store, claim.run) == undisturbed
+
+
+def test_a_run_stopped_while_it_is_evaluated_goes_on_to_the_same_bits(store, images, undisturbed, every_batch):
+    claim = store.start(tiny.recipe(images))
+    next(event for event in worker.train(store, claim, DATA, "cpu") if isinstance(event, Evaluating))
+    assert store.run(claim.run).status == "stopped"
+    train(store, store.claim(claim.run))
     assert tiny.outcome(store, claim.run) == undisturbed
 
 

@@ -220,7 +220,8 @@ def _evaluate_epoch(
                 yield Evaluating(epoch, done, total)
                 reported = time.monotonic()
         sums.append(sum(parts[1:], parts[0]))
-    rate = state.optimizer.param_groups[0]["lr"]
+    # Not the optimizer's own: a state that was restored before its evaluation has taken no step since.
+    rate = learning_rate(recipe, state.step - 1, steps_per_epoch(recipe, len(train)) * recipe.epochs)
     seconds = time.monotonic() - started
     state.epoch, state.seconds = epoch, 0.0
     training, validation = sums
