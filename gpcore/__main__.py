@@ -165,6 +165,44 @@ def runs(store: StoreOption = RUNS, as_json: JsonOption = False) -> None:
 
 
 @app.command()
+def study(
+    pools: Annotated[
+        str, typer.Option("--pools", help=f"Poolings, separated by commas: {', '.join(get_args(Pool))}.")
+    ] = "gap,gmp",
+    seeds: Annotated[str, typer.Option("--seeds", help="Seeds, as 0-4 or 0,2,7-9.")] = "0-4",
+    datasets: Annotated[str, typer.Option("--datasets", help="Datasets, separated by commas.")] = "fashion-mnist",
+    recipe: Annotated[str, typer.Option("--recipe", help=f"Recipes, separated by commas: {', '.join(RECIPES)}.")] = "modern",
+    epochs: EpochsOption = None,
+    train_images: ImagesOption = None,
+    set_: SetOption = None,
+    also_from: Annotated[
+        list[Path] | None,
+        typer.Option("--also-from", help="A further store whose finished runs count, instead of checkpoints (repeatable)."),
+    ] = None,
+    parallel: ParallelOption = None,
+    ray: Annotated[
+        str | None,
+        typer.Option("--ray", help="Train on the Ray cluster at HOST:PORT; auto: this machine's; local: start one here."),
+    ] = None,
+    store: StoreOption = RUNS,
+    data: DataOption = DATA,
+    as_json: JsonOption = False,
+) -> None:
+    """Train what is missing of poolings × seeds × datasets, then say which pooling is better; after Ctrl-C it can go on."""
+    from gpcore import study_command
+    from gpcore.runs.store import Store
+    from gpcore.runs.study import Study, members
+
+    study_command.check_fields(set_ or [])
+    names = study_command.names
+    bases = tuple(_recipe(name, None, None, epochs, None, train_images, set_) for name in names(recipe))
+    asked = Study(names(pools), study_command.seed_numbers(seeds), names(datasets), bases)
+    others, opened = study_command.counted(also_from), Store(store)
+    study_command.show(_interruptible(study_command.trained(asked, opened, data, others, parallel, ray)), opened)
+    raise typer.Exit(study_command.report(members(asked, opened, others), as_json))
+
+
+@app.command()
 def evaluate(
     run: RunArgument,
     dataset: Annotated[str | None, typer.Option("--dataset", help="Another dataset with the same classes.")] = None,

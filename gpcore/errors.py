@@ -33,5 +33,9 @@ class TrainingError(GpcoreError):
     """Training can't go on, for example because the loss is no longer a number."""
 
 
+class ClusterError(GpcoreError):
+    """Ray is not installed, no cluster answers, or it loses what it was given."""
+
+
 class InsightError(GpcoreError):
     """What is asked has no meaning for this network: class maps of a head that has none, a layer it does not have."""

@@ -36,7 +36,7 @@ def distributions(paths: list[Path]) -> set[str]:
 
 
 def test_what_the_program_imports_is_required_and_the_other_way_round():
-    required = requirements("requirements.txt").keys()
+    required = requirements("requirements.txt").keys() | requirements("requirements-ray.txt").keys()
     assert distributions(SOURCES) - {"typing-extensions"} == required - USED_WITHOUT_IMPORT
 
 
@@ -46,7 +46,7 @@ def test_what_the_tests_import_is_required():
     assert distributions(tests) <= required | {"packaging"}  # which pytest brings along
 
 
-@pytest.mark.parametrize("file", ["requirements.txt", "requirements-dev.txt"])
+@pytest.mark.parametrize("file", ["requirements.txt", "requirements-ray.txt", "requirements-dev.txt"])
 def test_what_is_installed_satisfies_what_is_required(file):
     for name, requirement in requirements(file).items():
         assert requirement.specifier.contains(metadata.version(name)), name

@@ -42,9 +42,8 @@ def command(*arguments: object) -> list[str]:
 def start(*arguments: object, **options: object) -> subprocess.Popen:
     """A command of the project's, as a process of its own, at the priority that the machine's other work leaves."""
     environment = os.environ | {"OMP_NUM_THREADS": "1"}
-    return subprocess.Popen(
-        command(*arguments), cwd=ROOT, env=environment, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, **options
-    )
+    pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.STDOUT} | options
+    return subprocess.Popen(command(*arguments), cwd=ROOT, env=environment, text=True, **pipes)
 
 
 def wait_until(happened: Callable[[], object], seconds: float = 120) -> None:

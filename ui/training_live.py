@@ -73,17 +73,9 @@ def _list_progress(active: Sequence[RunRecord]) -> None:
     queued = [run.id for run in active if run.status == "queued"]
     for run in active[:LISTED]:
         place = f"number {queued.index(run.id) + 1} in the queue" if run.id in queued else _doing(run)
-        st.progress(_done(run), text=f"**{plain(run.title)}** · {place}")
+        st.progress(run.done, text=f"**{plain(run.title)}** · {place}")
     if len(active) > LISTED:
         st.caption(f"… and {len(active) - LISTED} more in the queue")
-
-
-def _done(run: RunRecord) -> float:
-    """How much of a run is done, in [0, 1]; what was said before it was stopped may be of a shorter run than it is now."""
-    told = run.progress
-    if run.status == "running" and "step" in told:
-        return min(told["step"] / max(told["steps"], 1), 1.0)
-    return run.epochs_done / run.recipe.epochs
 
 
 def _doing(run: RunRecord) -> str:

@@ -27,10 +27,10 @@ LOCK_WAIT_SECONDS = 1.0
 
 def default_parallel() -> int:
     """How many runs train at once: on a CPU one single-threaded run a core, on an accelerator one."""
-    return _cores() if find_device().type == "cpu" else 1
+    return cores() if find_device().type == "cpu" else 1
 
 
-def _cores() -> int:
+def cores() -> int:
     """The cores that this process may use, which in a container can be fewer than there are."""
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
@@ -75,6 +75,15 @@ def start_missing(store: Store, data: Path, started: dict[int, subprocess.Popen]
     starting = [slot for slot, process in started.items() if process.poll() is None and _is_free(store.folder, slot)]
     for slot in free[: max(0, waiting - len(starting))]:
         started[slot] = _start(store.folder, data, slot)
+
+
+def end_idle(store: Store, started: dict[int, subprocess.Popen]) -> None:
+    """End workers that would only linger, and wait until they have; while the store has work for them they are left alone."""
+    if store.idle():
+        for process in started.values():
+            process.terminate()
+        for process in started.values():
+            process.wait()
 
 
 def broken_down(store: Store, started: dict[int, subprocess.Popen]) -> str | None:

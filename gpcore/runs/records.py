@@ -93,6 +93,13 @@ class RunRecord:
     best_accuracy: float | None
     last: Epoch | None
 
+    @property
+    def done(self) -> float:
+        """How much of it is done, in [0, 1]; what was said before it was stopped may be of a shorter run than it is now."""
+        if self.status == "running" and "step" in self.progress:
+            return min(self.progress["step"] / max(self.progress["steps"], 1), 1.0)
+        return self.epochs_done / self.recipe.epochs
+
     @classmethod
     def from_row(cls, row: sqlite3.Row) -> Self:
         """From a row of the query `RUNS`."""

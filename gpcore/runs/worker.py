@@ -1,26 +1,26 @@
-"""Training that can be left: claim a run, fit, append what happens, save. The same code serves `train` and `worker`."""
+"""Training that can be left: claim a run, fit, append what happens, save.
+
+The same code serves `train`, `worker`, and whoever computes elsewhere and keeps the result here (ray_cluster.py).
+"""
 
 import contextlib
 import json
 import threading
 import time
 from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import torch
-
 from gpcore.data.datasets import Dataset, load_dataset
-from gpcore.errors import CheckpointError, ClaimLostError, GpcoreError, StoreError
+from gpcore.errors import ClaimLostError, GpcoreError, StoreError
 from gpcore.nets import checkpoint
 from gpcore.recipe import Recipe
 from gpcore.runs.claims import Claim
-from gpcore.runs.records import Epoch, RunRecord, Status
+from gpcore.runs.records import Epoch, Status
+from gpcore.runs.states import restore, save_state
 from gpcore.runs.store import Store
 from gpcore.training.fit import BatchesDone, EpochDone, Evaluating, Event, TrainingState, find_device, fit, steps_per_epoch
-
-KEPT_STATES = 3
-"""Training states kept per run: should the last be damaged, the one before it serves."""
 
 HEARTBEAT_SECONDS = 1.0
 """How often a worker gives a sign of life and looks whether it is asked to stop."""
@@ -32,7 +32,28 @@ RETRY_SECONDS = 10.0
 """How long a worker waits before it tries a store again that could not be read or written."""
 
 
+Fit = Callable[[Recipe, Dataset, TrainingState], Iterator[Event | None]]
+"""A training loop, as `gpcore.training.fit.fit` is one; it may yield None from time to time while it waits."""
+
+
+@dataclass(frozen=True)
+class Place:
+    """Where runs are trained: how a dataset is had by its name, the loop, and the device that the store is told.
+
+    A loop that computes elsewhere may hold its state at the last whole epoch whenever it yields an event.
+    """
+
+    load: Callable[[str], Dataset]
+    fit: Fit
+    device: str = "auto"
+
+
 def train(store: Store, claim: Claim, data: Path, device: str = "auto", when_left: Status = "stopped") -> Iterator[Event]:
+    """Train a claimed run in this process, as `train_at` does."""
+    yield from train_at(store, claim, Place(lambda name: load_dataset(name, data), fit, device), when_left)
+
+
+def train_at(store: Store, claim: Claim, place: Place, when_left: Status = "stopped") -> Iterator[Event]:
     """Train a claimed run from where it stands, keep all that happens in the store, and pass the events on.
 
     When it ends the run is `finished`; `stopped` if that was asked for; `failed`, with the reason, if it can't go on.
@@ -44,7 +65,7 @@ def train(store: Store, claim: Claim, data: Path, device: str = "auto", when_lef
     """
     try:
         with _staying_alive(store, claim) as asked_to_stop:
-            yield from _train(store, claim, data, find_device(device), when_left, asked_to_stop)
+            yield from _train(store, claim, place, when_left, asked_to_stop)
     except ClaimLostError:
         store.remove_leftovers(claim.run)
         raise
@@ -57,33 +78,26 @@ def train(store: Store, claim: Claim, data: Path, device: str = "auto", when_lef
         claim.let_go()
 
 
-def _train(
-    store: Store, claim: Claim, data: Path, device: torch.device, when_left: Status, asked_to_stop: threading.Event
-) -> Iterator[Event]:
+def _train(store: Store, claim: Claim, place: Place, when_left: Status, asked_to_stop: threading.Event) -> Iterator[Event]:
     record = store.run(claim.run)
-    recipe = record.recipe
+    recipe, device = record.recipe, find_device(place.device)
     progress: dict[str, Any] = {"doing": "reading the dataset"}
     store.tell(claim, progress, str(device))
-    dataset = load_dataset(recipe.dataset, data)
+    dataset = place.load(recipe.dataset)
     state = restore(store, record, dataset, device)
     images = len(dataset.train.first(recipe.train_images))
     progress |= {"steps": steps_per_epoch(recipe, images) * recipe.epochs, "training_images": images}
     if state.epoch < record.epochs_done:
         progress["notice"] = f"What was kept of epoch {record.epochs_done} is damaged: went on from epoch {state.epoch}."
-    for event in fit(recipe, dataset, state):
-        progress |= {"step": state.step, "epoch": event.epoch} | progress_of(event)
-        match event:
-            case BatchesDone():
-                store.append_losses(claim, event.first_step, event.losses, progress)
-            case Evaluating():
-                store.tell(claim, progress)
-            case EpochDone():
-                _save_epoch(store, claim, recipe, dataset, state, event)
-        try:
-            yield event
-        except GeneratorExit:  # the caller left between two events, when the state is whole
-            _leave(store, claim, recipe, state, when_left)
-            raise
+    for event in place.fit(recipe, dataset, state):
+        if event is not None:
+            progress = {"step": state.step} | progress | {"epoch": event.epoch} | progress_of(event)
+            _keep(store, claim, recipe, dataset, state, event, progress)
+            try:
+                yield event
+            except GeneratorExit:  # the caller left between two events, when the state is whole
+                _leave(store, claim, recipe, state, when_left)
+                raise
         if asked_to_stop.is_set() and state.epoch < recipe.epochs:
             _leave(store, claim, recipe, state, "stopped")
             return
@@ -91,11 +105,12 @@ def _train(
 
 
 def progress_of(event: Event) -> dict[str, Any]:
-    """What an event adds to the progress of a run, beside the step, the steps in all, the epoch and the training images."""
+    """What an event adds to the progress of a run, beside the steps in all, the epoch and the training images."""
     match event:
         case BatchesDone():
+            step = event.first_step + len(event.losses)
             speed = {"images_per_second": event.images_per_second, "learning_rate": event.learning_rate}
-            return {"doing": "training"} | speed
+            return {"doing": "training", "step": step} | speed
         case Evaluating():
             return {"doing": "evaluating", "evaluated": event.done / event.images}
         case EpochDone():
@@ -110,6 +125,24 @@ def _leave(store: Store, claim: Claim, recipe: Recipe, state: TrainingState, sta
     store.release(claim, status)
 
 
+def _keep(
+    store: Store,
+    claim: Claim,
+    recipe: Recipe,
+    dataset: Dataset,
+    state: TrainingState,
+    event: Event,
+    progress: dict[str, Any],
+) -> None:
+    match event:
+        case BatchesDone():
+            store.append_losses(claim, event.first_step, event.losses, progress)
+        case Evaluating():
+            store.tell(claim, progress)
+        case EpochDone():
+            _save_epoch(store, claim, recipe, dataset, state, event)
+
+
 def _save_epoch(store: Store, claim: Claim, recipe: Recipe, dataset: Dataset, state: TrainingState, event: EpochDone) -> None:
     """The state first, the epoch last: an epoch that the store knows can always be gone on from."""
     save_state(store, claim, recipe, state)
@@ -122,50 +155,6 @@ def _save_epoch(store: Store, claim: Claim, recipe: Recipe, dataset: Dataset, st
     weights = store.weights(claim.run, event.epoch)
     with checkpoint.staged(weights, state.network.state_dict(), metadata) as staged:
         store.append_epoch(claim, Epoch.of(event), event.validation.batch_losses(recipe.batch_size), staged)
-
-
-def save_state(store: Store, claim: Claim, recipe: Recipe, state: TrainingState) -> None:
-    """Keep all that training needs to go on from here, and drop states that are older than the last few."""
-    path = store.run_folder(claim.run) / f"state-{state.step:09d}.safetensors"
-    tensors = {f"weights.{name}": tensor for name, tensor in state.network.state_dict().items()}
-    for number, moments in state.optimizer.state_dict()["state"].items():
-        tensors |= {f"adam.{number}.{name}": value for name, value in moments.items()}
-    metadata = {"step": str(state.step), "epoch": str(state.epoch), "seconds": repr(state.seconds)}
-    with checkpoint.staged(path, tensors, metadata | {"recipe": json.dumps(recipe.to_json())}) as staged:
-        store.publish(claim, staged, path)
-    for old in sorted(path.parent.glob("state-*.safetensors"))[:-KEPT_STATES]:
-        old.unlink(missing_ok=True)
-
-
-def restore(store: Store, record: RunRecord, dataset: Dataset, device: torch.device) -> TrainingState:
-    """The newest whole state that agrees with the store, or a fresh one.
-
-    A state is passed over if its last epoch's figures or weights are not there, or the losses of its steps (a power cut may
-    take them): those epochs are trained again, to the same result.
-    """
-    steps = store.steps_done(record.id)
-    for path in sorted(store.run_folder(record.id).glob("state-*.safetensors"), reverse=True):
-        with contextlib.suppress(CheckpointError):
-            state = _read_state(path, TrainingState.fresh(record.recipe, dataset, device))
-            if state.epoch <= record.epochs_done and state.step <= steps:
-                if state.epoch:
-                    checkpoint.read_tensors(store.weights(record.id, state.epoch))
-                return state
-    return TrainingState.fresh(record.recipe, dataset, device)
-
-
-def _read_state(path: Path, state: TrainingState) -> TrainingState:
-    tensors, metadata = checkpoint.read_tensors(path)
-    weights = {name.removeprefix("weights."): tensor for name, tensor in tensors.items() if name.startswith("weights.")}
-    checkpoint.load_weights(state.network, weights, path)
-    moments: dict[int, dict[str, torch.Tensor]] = {}
-    for name, tensor in tensors.items():
-        if name.startswith("adam."):
-            _, number, moment = name.split(".")
-            moments.setdefault(int(number), {})[moment] = tensor
-    state.optimizer.load_state_dict(state.optimizer.state_dict() | {"state": moments})
-    state.step, state.epoch, state.seconds = int(metadata["step"]), int(metadata["epoch"]), float(metadata["seconds"])
-    return state
 
 
 @contextlib.contextmanager

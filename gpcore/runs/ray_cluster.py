@@ -1,0 +1,182 @@
+"""Training on a Ray cluster: every run is a task on one core, somewhere; what it tells is kept here, by the process that asks.
+
+A task yields the events of the training loop, and with each whole epoch the state that the store keeps. It never sees the
+store. Should its process or machine be lost, another task goes on from the last whole epoch, to the same bits.
+"""
+
+import contextlib
+import os
+import socket
+import sys
+import threading
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from gpcore.data.datasets import Dataset, load_dataset
+from gpcore.errors import ClusterError, GpcoreError
+from gpcore.recipe import Recipe
+from gpcore.runs.states import Packed, pack, unpack
+from gpcore.runs.worker import Place
+from gpcore.training.fit import EpochDone, Event, TrainingState, fit
+
+LOCAL = "local"
+"""The address that means: start a cluster of this machine's cores, and end it afterwards."""
+
+LOSSES = 3
+"""So many times in a row a run may lose its worker without a whole epoch in between."""
+
+WAIT_SECONDS = 1.0
+"""How long a task that tells nothing is waited for before it is looked whether the run is to stop."""
+
+ANSWER_SECONDS = 5.0
+"""How long the address of a cluster has to answer."""
+
+SENT = Path("what a Ray worker sent")
+
+
+def train_remotely(
+    recipe: dict[str, Any], dataset: Dataset, packed: Packed
+) -> Iterator[tuple[Event | GpcoreError, Packed | None]]:
+    """The task: train from a state on one thread, and tell the events; with every whole epoch the state as it is then.
+
+    What the user can mend is told as the last event: raised, it would arrive with Ray's own traceback for a message.
+    """
+    whole = Recipe.from_json(recipe)
+    state = TrainingState.fresh(whole, dataset, torch.device("cpu"))
+    unpack(packed, state, SENT)
+    try:
+        for event in fit(whole, dataset, state):
+            yield event, pack(state) if isinstance(event, EpochDone) else None
+    except GpcoreError as error:
+        yield error, None
+
+
+class Cluster:
+    """A Ray cluster that this process is connected to; `place` trains on it."""
+
+    def __init__(self, ray: Any, data: Path) -> None:
+        self._ray, self._data = ray, data
+        self._task = ray.remote(num_cpus=1, max_retries=0, num_returns="streaming")(train_remotely)
+        self._datasets: dict[str, tuple[Dataset, Any]] = {}
+        self._loading = threading.Lock()
+
+    @property
+    def cores(self) -> int:
+        """How many runs it can train at once."""
+        return max(int(self._ray.cluster_resources().get("CPU", 0)), 1)
+
+    @property
+    def place(self) -> Place:
+        return Place(self._load, self._fit, "cpu")
+
+    def _load(self, name: str) -> Dataset:
+        """A dataset is read here, once, and sent to whichever machine trains on it."""
+        with self._loading:
+            if name not in self._datasets:
+                dataset = load_dataset(name, self._data)
+                self._datasets[name] = dataset, self._ray.put(dataset)
+            return self._datasets[name][0]
+
+    def _fit(self, recipe: Recipe, dataset: Dataset, state: TrainingState) -> Iterator[Event | None]:
+        """What `fit` does, on the cluster; between two epochs `state` stays at the one before."""
+        lost = 0
+        while state.epoch < recipe.epochs:
+            try:
+                for event, packed in self._told(recipe, state):
+                    if packed is not None:
+                        unpack(packed, state, SENT)
+                        lost = 0
+                    yield event
+            except self._ray.exceptions.RayError as error:
+                lost += 1
+                if lost == LOSSES or not self._ray.is_initialized():  # or Ray would start a cluster here
+                    raise ClusterError(
+                        f"Ray lost the run's worker {LOSSES} times in epoch {state.epoch + 1} ({_first_line(error)}): "
+                        "look at the cluster with `ray status`, then start the study again."
+                    ) from error
+
+    def _told(self, recipe: Recipe, state: TrainingState) -> Iterator[tuple[Event | None, Packed | None]]:
+        references = self._task.remote(recipe.to_json(), self._datasets[recipe.dataset][1], pack(state))
+        try:
+            for reference in self._arriving(references):
+                event, packed = self._ray.get(reference) if reference else (None, None)
+                if isinstance(event, GpcoreError):
+                    raise event
+                yield event, packed
+        except self._ray.exceptions.RayTaskError as error:  # the code failed, not the cluster: again it would fail again
+            raise error.cause from error
+        except GeneratorExit:
+            self._ray.cancel(references)
+            raise
+
+    def _arriving(self, references: Any) -> Iterator[Any]:
+        """What a task yields, as it comes; None from time to time while nothing does."""
+        with contextlib.suppress(StopIteration):
+            while True:
+                ready, _ = self._ray.wait([references], timeout=WAIT_SECONDS)
+                yield next(references) if ready else None
+
+
+@contextlib.contextmanager
+def connected(address: str, data: Path, cores: int) -> Iterator[Cluster]:
+    """A connection to the cluster at an address (`HOST:PORT`, or `auto` for the one that this machine belongs to), or to one
+    that is started here for as long as the context lasts (`local`), with so many cores.
+
+    Raises:
+        ClusterError: Ray is not installed, or no cluster answers.
+    """
+    ray = _imported()
+    with contextlib.redirect_stdout(sys.stderr):  # where Ray, from a thread of its own, prints what has happened to its workers
+        _connect(ray, address, cores)
+        try:
+            yield Cluster(ray, data)
+        finally:
+            ray.shutdown()
+
+
+def _connect(ray: Any, address: str, cores: int) -> None:
+    quiet = {"logging_level": "ERROR", "log_to_driver": False}
+    try:
+        if address == LOCAL:
+            ray.init(address=LOCAL, num_cpus=cores, include_dashboard=False, **quiet)
+        else:
+            _check_answers(address)
+            ray.init(address=address, **quiet)
+    except (OSError, RuntimeError, ValueError, AssertionError, ray.exceptions.RayError) as error:
+        raise ClusterError(f"No Ray cluster can be used at {address} ({_first_line(error)}): {HOW}") from error
+
+
+HOW = (
+    "start one with `ray start --head`, and on every further machine, this one too, `ray start --address=HOST:6379`; then give "
+    "--ray auto or --ray HOST:6379, or --ray local to use this machine alone."
+)
+
+
+def _imported() -> Any:
+    os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")  # nothing here reports to anybody
+    os.environ.setdefault("RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO", "0")  # or Ray warns that it will be the default
+    try:
+        import ray
+        import ray.exceptions
+    except ImportError as error:
+        raise ClusterError(
+            "--ray needs Ray, which is not installed: `pip install -r requirements-ray.txt`, or leave --ray out."
+        ) from error
+    return ray
+
+
+def _check_answers(address: str) -> None:
+    """ConnectionError, at once, if nobody listens there: Ray itself would try for a minute, and say so all the while."""
+    if address == "auto":
+        return
+    host, colon, port = address.rpartition(":")
+    if not colon or not port.isdigit() or "://" in address:
+        raise ValueError("an address is HOST:PORT, auto or local")
+    socket.create_connection((host, int(port)), timeout=ANSWER_SECONDS).close()
+
+
+def _first_line(error: Exception) -> str:
+    return (str(error).strip() or type(error).__name__).splitlines()[0].rstrip(".")
