@@ -37,7 +37,7 @@ WATCH = """
         : requestAnimationFrame(look);
       look();
     };
-    for (const kind of ["keydown", "pointerdown"]) addEventListener(kind, begin, { capture: true, once: true });
+    for (const kind of ["keydown", "click"]) addEventListener(kind, begin, { capture: true, once: true });
   });
 }
 """

@@ -24,7 +24,8 @@ from torchmetrics.functional.classification import multiclass_calibration_error
 from gpcore.data import foreground, photos
 from gpcore.data.datasets import FASHION_CLASSES, Split, scaled, test_split_only
 from gpcore.data.decode import Photo, decode, read_photo
-from gpcore.insight.uncertainty import FALSE_ALARMS, doubt, fit_temperature, logits_of
+from gpcore.insight.features import all_scores
+from gpcore.insight.uncertainty import FALSE_ALARMS, doubt, fit_temperature
 from gpcore.nets.convnet import ConvNet
 from gpcore.runs.run import Run
 from gpcore.runs.store import Store
@@ -147,7 +148,7 @@ def measure_doubt(folder: Path, test: Split, runs: list[Run], networks: list[Con
         parts = (images_of(folder, kinds, half) for kinds in (NO_ANSWER, tuple(ANSWERS)))
         none, some = (stacked([photos.prepare(photo).image for part in found.values() for photo in part]) for found in parts)
         for run, network in zip(runs, networks, strict=True):
-            logits = network(none), network(some), logits_of(network, test)
+            logits = network(none), network(some), all_scores(network, test)
             for name, score in scores.items():
                 strange, known, sure = (score(values) for values in logits)
                 threshold = torch.quantile(sure, 1 - FALSE_ALARMS)
@@ -166,7 +167,7 @@ def measure_fashion(test: Split, runs: list[Run], networks: list[ConvNet], count
     )
     half = len(test) // 2
     for run, network in zip(runs, networks, strict=True):
-        logits = logits_of(network, test)
+        logits = all_scores(network, test)
         own = (logits[:count].argmax(1) == part.labels).float().mean().item()
         enlarged_share = (network(large).argmax(1) == part.labels).float().mean().item()
         temperature = fit_temperature(logits[:half], test.labels[:half])

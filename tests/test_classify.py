@@ -16,7 +16,8 @@ from gpcore.data.datasets import FASHION_CLASSES
 from gpcore.data.decode import decode
 from gpcore.data.photos import Correction
 from gpcore.insight.answers import calibration_of, calibration_path
-from gpcore.insight.uncertainty import calibrate, doubt, fit_temperature, logits_of, read_calibration
+from gpcore.insight.features import all_scores
+from gpcore.insight.uncertainty import calibrate, doubt, fit_temperature, read_calibration
 from gpcore.runs.run import open_run
 from ui.picture import MOST_PICTURES, Picture
 
@@ -132,7 +133,7 @@ def test_calibrate_keeps_what_it_measured_beside_the_weights(capsys, own_copy, d
 def test_the_warning_comes_up_for_five_percent(filled_store, small_dataset):
     network = open_run(RUN, filled_store).network()
     measured = calibrate(network, small_dataset.test, 2)
-    alarms = (doubt(logits_of(network, small_dataset.test)) > measured.threshold).float().mean().item()
+    alarms = (doubt(all_scores(network, small_dataset.test)) > measured.threshold).float().mean().item()
     assert alarms == pytest.approx(0.05, abs=0.006)
 
 

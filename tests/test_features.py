@@ -8,7 +8,6 @@ import numpy as np
 import PIL.Image
 import pytest
 import torch
-from torch import nn
 
 from gpcore.__main__ import main
 from gpcore.data.datasets import Dataset, scaled
@@ -34,13 +33,6 @@ def network() -> ConvNet:
 @pytest.fixture(scope="module")
 def image(fashion: Dataset) -> torch.Tensor:
     return scaled(fashion.test.images[2:3])
-
-
-def with_linear_head() -> ConvNet:
-    """A network with the head that the article argues against, in the place of the pooling."""
-    network = ConvNet("gap").eval().requires_grad_(False)
-    network.network[16] = nn.Sequential(nn.Flatten(), nn.Linear(90, 10)).requires_grad_(False)
-    return network
 
 
 @pytest.mark.parametrize("layer", range(18))
@@ -123,10 +115,10 @@ def test_class_maps_of_a_whole_split_are_those_of_each_image(network, small_data
 
 
 def test_a_head_of_linear_layers_says_that_it_has_no_class_maps(image, small_dataset):
-    network = with_linear_head()
+    network = ConvNet("mlp").eval().requires_grad_(False)
     assert features.layer_output(network, image, 17).shape == (1, 10)
-    assert features.contributions(network, image, 16, 0).shape == (10,)
-    with pytest.raises(InsightError, match="ends in Sequential, not in a global pooling, so it has no class maps"):
+    assert features.contributions(network, image, 16, 0).shape == (128,)
+    with pytest.raises(InsightError, match="This network has no class maps: its last module is a linear layer"):
         features.all_class_maps(network, small_dataset.test)
 
 

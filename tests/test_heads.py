@@ -13,7 +13,6 @@ from gpcore.data.decode import read_photo
 from gpcore.data.photos import prepare
 from gpcore.errors import DatasetError, InsightError
 from gpcore.insight.answers import answer
-from gpcore.insight.features import has_class_maps
 from gpcore.insight.history import history
 from gpcore.insight.uncertainty import Calibration
 from gpcore.nets.convnet import CLASS_MAPS, FEATURES, ConvNet
@@ -56,7 +55,6 @@ def test_every_network_is_seventeen_modules_with_the_same_trunk(pool, placement,
     assert torch.equal(network(images), network.network(images))
     for ours, theirs in zip(network.network[:FEATURES].parameters(), article.network[:FEATURES].parameters(), strict=True):
         assert torch.equal(ours, theirs)
-    assert network.has_class_maps == has_class_maps(network)
 
 
 def test_average_pooling_is_the_same_function_wherever_it_stands(images):

@@ -6,11 +6,9 @@ import numpy as np
 import PIL.Image
 import pytest
 from streamlit.testing.v1 import AppTest
-from test_features import with_linear_head
 
 from gpcore.__main__ import main
 from gpcore.runs.store import Store
-from ui import cached
 
 PAGE = str(Path(__file__).parent.parent / "views" / "inside.py")
 
@@ -149,12 +147,28 @@ def test_playing_begins_at_the_first_epoch(app_environment):
     assert "epoch 1" in text(page)
 
 
-def test_a_head_without_class_maps_says_so_plainly(app_environment, monkeypatch):
-    network = cached.SharedNetwork(with_linear_head(), cached.threading.Lock())
-    monkeypatch.setattr(cached, "network", lambda run, epoch=None: network)
-    page = opened()
-    assert "not in a global pooling, so it has no class maps" in text(page)
+def trained(store: Path, data: Path, *changes: str) -> None:
+    options = ["--epochs", "1", "--train-images", "200", "--store", str(store), "--data", str(data), "--json"]
+    assert main(["train", "--recipe", "modern", *changes, *options]) == 0
+
+
+def test_a_head_that_pools_nothing_says_so_plainly_and_its_layers_are_shown(app_environment, data_folder):
+    trained(app_environment, data_folder, "--pool", "mlp")
+    page = opened(run=f"{app_environment.name}/modern-mlp-seed0")
+    assert not page.exception
+    assert "pools nothing: choose a run with a pooling" in text(page)
+    assert "It has no class maps: its head is mlp." in text(page)
     assert page.slider(key="layer").value == 16
+
+
+@pytest.mark.parametrize("section", SECTIONS)
+def test_a_pooling_on_the_features_is_taken_apart_or_says_what_it_lacks(app_environment, data_folder, section):
+    trained(app_environment, data_folder, "--pool", "gmp", "--set", "placement=features")
+    page = opened(run=f"{app_environment.name}/modern-gmp-features-seed0", show=section)
+    assert not page.exception
+    if section in ("The evidence", "Over the epochs"):
+        assert not page.error
+    assert "GMP on features" in text(page)
 
 
 def test_runs_on_larger_colour_images_are_shown_as_they_are(app_environment, data_folder, tmp_path):

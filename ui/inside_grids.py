@@ -12,12 +12,13 @@ from gpcore.figures import maps
 from gpcore.figures.maps import MapGrid
 from gpcore.figures.panels import signed
 from gpcore.figures.twins import colour_of, twin_grids
-from gpcore.insight.features import Layer, head_of
+from gpcore.insight.features import Layer
+from gpcore.nets.convnet import ConvNet
 from ui import links, widgets
 from ui.inside_scene import SCALES, Scene
 from ui.sheet import show_sheet
 
-READINGS = {"GAP": "Every cell of a map counts the same.", "GMP": "Of each map only the brightest cell counts."}
+READINGS = {"gap": "Every cell of a map counts the same.", "gmp": "Of each map only the brightest cell counts."}
 """What a pooling looks at, in one sentence."""
 
 
@@ -77,10 +78,17 @@ def show_card(scene: Scene, place: int) -> None:
         ("opacity:.75;font-size:.85rem", f"{scene.names[place]}, epoch {scene.snapshots[place].epoch}, answers"),
         ("font-size:1.5rem;font-weight:700", f"{classes[look.answer]}{verdict}"),
         ("font-size:.9rem", f"score {signed(look.scores[look.answer].item())}, {signed(lead)} ahead of {classes[rival]}"),
-        ("font-size:.9rem", READINGS.get(head_of(look.network), "The dots show how much each cell counts.")),
+        ("font-size:.9rem", reading_of(look.network)),
     )
     body = "".join(f"<div style='{style}'>{html.escape(text)}</div>" for style, text in lines)
     st.html(f"<div style='border-left:5px solid {colour};padding:.1rem .8rem'>{body}</div>")
+
+
+def reading_of(network: ConvNet) -> str:
+    """What its pooling looks at."""
+    if network.has_class_maps:
+        return READINGS.get(network.pool_name, "The dots show how much each cell counts.")
+    return f"It has no class maps: its head is {network.head_title}."
 
 
 def figure_shown(figure: go.Figure, key: str, name: str) -> None:

@@ -66,8 +66,17 @@ def disagreement(first: Snapshot, second: Snapshot, dataset: Dataset) -> Disagre
 
 
 def _answers_of(snapshot: Snapshot, dataset: Dataset) -> Answers:
-    scores = cached.network(snapshot.run, snapshot.epoch).network.pool(class_maps(snapshot, dataset))
+    network = cached.network(snapshot.run, snapshot.epoch).network
+    if network.has_class_maps:
+        scores = network.pool(class_maps(snapshot, dataset))
+    else:
+        scores = _scores(snapshot, dataset, snapshot.key, dataset.name)
     return answers_of(scores, dataset.test.labels, snapshot.run.recipe.output)
+
+
+@st.cache_resource(max_entries=32, show_spinner="Looking at all test images …")
+def _scores(_snapshot: Snapshot, _dataset: Dataset, key: tuple[str, int], name: str) -> Tensor:
+    return features.all_scores(cached.network(_snapshot.run, _snapshot.epoch).network, _dataset.test)
 
 
 def all_epochs(run: Run, last: int) -> History:

@@ -9,7 +9,6 @@ from functools import cached_property
 import streamlit as st
 
 from gpcore.data.datasets import Dataset
-from gpcore.insight import features
 from gpcore.insight.features import Layer
 from gpcore.insight.look import Look
 from gpcore.insight.perturb import UNCHANGED, Change, changed
@@ -42,7 +41,7 @@ class Scene:
     @cached_property
     def names(self) -> list[str]:
         """What to call each network: by its pooling where that tells them apart, else by its title."""
-        for names in ([features.head_of(look.network) for look in self.looks], [run.record.title for run in self.runs]):
+        for names in ([look.network.head_title for look in self.looks], [run.record.title for run in self.runs]):
             if len(set(names)) == len(names):
                 return names
         return [f"{names[0]} (left)", f"{names[1]} (right)"]

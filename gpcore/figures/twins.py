@@ -6,11 +6,10 @@ from torch import Tensor
 
 from gpcore.figures.maps import MapGrid
 from gpcore.figures.panels import signed
-from gpcore.figures.theme import NEUTRAL, POOL_COLOURS
+from gpcore.figures.theme import POOL_COLOURS
 from gpcore.insight import features
 from gpcore.insight.look import Look
 from gpcore.nets.convnet import CLASS_MAPS
-from gpcore.nets.pooling import POOLS
 
 
 def twin_grids(
@@ -27,13 +26,12 @@ def twin_grids(
 
 def colour_of(look: Look) -> str:
     """The colour of a look's pooling, as in every other chart."""
-    names = {kind: name for name, kind in POOLS.items()}
-    return POOL_COLOURS.get(names.get(type(look.network.network[-1])), NEUTRAL)  # type: ignore[arg-type]
+    return POOL_COLOURS[look.network.pool_name]
 
 
 def _grid(look: Look, layer: int, classes: Sequence[str], spans: Tensor, sort: bool) -> MapGrid:
     maps = look.maps(layer)
-    of_classes = layer == len(look.network.network) or (layer == CLASS_MAPS and features.has_class_maps(look.network))
+    of_classes = layer == len(look.network.network) or (layer == CLASS_MAPS and look.network.has_class_maps)
     values = look.contributions(layer) if of_classes or sort else None
     numbers = features.order(values if sort else None, len(maps))
     return MapGrid(

@@ -7,7 +7,7 @@ Layer `k` is the output of `network.network[:k]`: 0 is the image itself, 16 the 
 """
 
 import os
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Literal, get_args
@@ -84,35 +84,28 @@ def as_maps(output: Float[Tensor, "n ..."]) -> Float[Tensor, "n channels height 
     return output[:, :, None, None] if output.ndim == 2 else output
 
 
-def has_class_maps(network: ConvNet) -> bool:
-    """Whether the network ends in a pooling of one map per class; a head of linear layers has no such maps."""
-    return len(network.network) == CLASS_MAPS + 1 and hasattr(network.network[-1], "weights")
-
-
-def check_has_class_maps(network: ConvNet) -> None:
-    """InsightError unless the network has class maps to look at."""
-    if not has_class_maps(network):
-        raise InsightError(
-            f"This network ends in {head_of(network)}, not in a global pooling, so it has no class maps "
-            "and its scores can't be traced to cells: choose a run with a pooling, such as GAP or GMP."
-        )
-
-
 def all_class_maps(network: ConvNet, split: Split) -> Float[Tensor, "n classes rows columns"]:
     """The class maps of every image of a split.
 
     Raises:
         InsightError: the network has no class maps.
     """
-    check_has_class_maps(network)
+    return _of_all(network.maps, split)
 
+
+def all_scores(network: ConvNet, split: Split) -> Float[Tensor, "n classes"]:
+    """The scores of every image of a split."""
+    return _of_all(network, split)
+
+
+def _of_all(function: Callable[[Tensor], Tensor], split: Split) -> Tensor:
     @torch.inference_mode()
-    def class_maps(images: Tensor) -> Tensor:
-        return network.maps(scaled(images))
+    def of_slice(images: Tensor) -> Tensor:
+        return function(scaled(images))
 
     # Two slices on a core each take less time than one slice on two cores.
     with ThreadPoolExecutor(max(1, (os.cpu_count() or 1) // torch.get_num_threads())) as pool:
-        return torch.cat(list(pool.map(class_maps, split.images.split(SLICE)))).contiguous()
+        return torch.cat(list(pool.map(of_slice, split.images.split(SLICE)))).contiguous()
 
 
 def contributions(
@@ -125,7 +118,7 @@ def contributions(
     (17) each speak for a class of their own: there it is each one's own score.
     """
     last = len(network.network)
-    if layer == last or (layer == CLASS_MAPS and has_class_maps(network)):
+    if layer == last or (layer == CLASS_MAPS and network.has_class_maps):
         return layer_output(network, image, last)[0]
     with torch.enable_grad():
         maps = layer_output(network, image, layer).clone().requires_grad_()
@@ -144,7 +137,7 @@ def order(values: Float[Tensor, " maps"] | None, count: int) -> Int64[Tensor, " 
     return torch.arange(count) if values is None else values.argsort(descending=True, stable=True)
 
 
-def spans(grids: Sequence[Float[Tensor, "channels height width"]], scale: str) -> list[Float[Tensor, "channels 2"]]:
+def spans(grids: Sequence[Float[Tensor, "_ _ _"]], scale: str) -> list[Float[Tensor, "_ 2"]]:
     """The two ends of each map's colour scale: the lowest and the highest value of all that shares it (`Scale`).
 
     Where all values are equal there is nothing to spread: zeros stay at the lower end, any other value lies in the middle.
@@ -165,11 +158,6 @@ def _spans(values: Float[Tensor, "rows columns"]) -> Float[Tensor, "rows 2"]:
     low, high = (end.double() for end in values.aminmax(dim=1))
     flat = low == high
     return torch.stack([low - flat * low.abs(), high + flat * torch.where(low == 0, 1, low.abs())], dim=1)
-
-
-def head_of(network: ConvNet) -> str:
-    """What the network ends in: `GAP`, for example."""
-    return _module_title(network.network[-1])
 
 
 def _module_title(module: nn.Module) -> str:

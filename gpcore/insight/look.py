@@ -9,7 +9,7 @@ from torch import Tensor
 from gpcore.insight import evidence as apart
 from gpcore.insight import features
 from gpcore.insight.evidence import Contest, Evidence, Gradients
-from gpcore.nets.convnet import CLASS_MAPS, ConvNet
+from gpcore.nets.convnet import ConvNet
 from gpcore.recipe import Output
 from gpcore.training.evaluate import answers, output_of
 
@@ -44,9 +44,8 @@ class Look:
 
     @cached_property
     def evidence(self) -> Evidence:
-        """The scores taken apart; InsightError where there are no class maps."""
-        features.check_has_class_maps(self.network)
-        return apart.evidence(self.network.pool, self.maps(CLASS_MAPS))
+        """The scores taken apart; InsightError where nothing is pooled."""
+        return apart.evidence_of(self.network, self.image)
 
     @cached_property
     def contest(self) -> Contest:

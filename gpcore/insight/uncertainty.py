@@ -10,8 +10,9 @@ from jaxtyping import Float, Int64
 from torch import Tensor
 from torch.nn import functional
 
-from gpcore.data.datasets import Split, scaled
+from gpcore.data.datasets import Split
 from gpcore.errors import CheckpointError
+from gpcore.insight.features import all_scores
 from gpcore.nets.convnet import ConvNet
 
 Logits = Float[Tensor, "n classes"]
@@ -51,15 +52,9 @@ def doubt(logits: Logits) -> Float[Tensor, " n"]:
 
 def calibrate(network: ConvNet, split: Split, epoch: int) -> Calibration:
     """Measure a network's temperature and threshold on images that it was not trained on."""
-    logits = logits_of(network, split)
+    logits = all_scores(network, split)
     threshold = torch.quantile(doubt(logits), 1 - FALSE_ALARMS).item()
     return Calibration(epoch, len(split), fit_temperature(logits, split.labels), threshold)
-
-
-def logits_of(network: ConvNet, split: Split) -> Logits:
-    """The pooled scores of all images of a split."""
-    with torch.inference_mode():
-        return torch.cat([network(scaled(images)) for images in split.images.split(250)])
 
 
 def fit_temperature(logits: Logits, labels: Labels) -> float:

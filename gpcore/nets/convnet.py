@@ -83,6 +83,14 @@ class ConvNet(nn.Module):
         raise InsightError("This network ends in linear layers and pools nothing: choose a run with a pooling, such as GAP.")
 
     @property
+    def head_title(self) -> str:
+        """What the network ends in: `GAP`, `GMP on features`, `mlp`."""
+        if self.has_class_maps:
+            return self.pool.label
+        pooled = isinstance(self.network[FEATURES], GlobalPool)
+        return f"{self.pool.label} on features" if pooled else self.pool_name
+
+    @property
     def has_class_maps(self) -> bool:
         """Whether the last module pools one map per class."""
         return isinstance(self.network[CLASS_MAPS], GlobalPool)
