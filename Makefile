@@ -26,7 +26,7 @@ lint: .venv/installed-dev
 	$(BIN)/mypy
 
 # benchmarks/photos.py is not among them: it needs a folder of photographs.
-BENCHMARKS := step inside_latency watching kills photo_speed
+BENCHMARKS := step inside_latency watching kills photo_speed ray_runs
 
 bench: .venv/installed-dev
 	@for name in $(BENCHMARKS); do echo "== $$name"; PYTHONPATH=.:tests $(BIN)/python benchmarks/$$name.py || exit 1; done

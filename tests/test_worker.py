@@ -1,5 +1,6 @@
 """Training that can be left: stopped, killed, suspended, out of disk or damaged, it ends as if nothing had happened."""
 
+import itertools
 import json
 import os
 import random
@@ -111,6 +112,15 @@ def test_a_run_that_is_asked_to_stop_stops_and_keeps_its_place(store, images, un
     assert not list(store.folder.glob(".claim-*"))
     train(store, store.claim(claim.run))
     assert tiny.outcome(store, claim.run) == undisturbed
+
+
+def test_a_run_that_waits_for_its_turn_elsewhere_can_be_stopped(store, images, monkeypatch):
+    monkeypatch.setattr(worker, "HEARTBEAT_SECONDS", 0.01)
+    claim = store.start(tiny.recipe(images))
+    waiting = worker.Place(lambda name: load_dataset(name, DATA), lambda *_: itertools.repeat(None), "cpu")
+    store.request_stop(claim.run)
+    assert list(worker.train_at(store, claim, waiting)) == []
+    assert store.run(claim.run).status == "stopped"
 
 
 def test_an_extended_run_goes_on_and_is_the_longer_run_under_a_constant_rate(store, images):

@@ -16,6 +16,7 @@ import PIL.Image
 from gpcore.data.datasets import Dataset
 from gpcore.nets.checkpoint import read_tensors
 from gpcore.recipe import MODERN, Recipe
+from gpcore.runs import worker
 from gpcore.runs.store import Store
 
 ROOT = Path(__file__).parent.parent
@@ -33,6 +34,20 @@ def make_folder(fashion: Dataset, folder: Path, images: int = 60) -> Path:
 
 def recipe(folder: Path, epochs: int = 3, **changes: object) -> Recipe:
     return MODERN.but(dataset=f"folder:{folder}", epochs=epochs, batch_size=8, **changes)
+
+
+def study(store: Store, folder: Path, epochs: int, seeds: str = "0") -> list[str]:
+    """The command that trains `recipe(folder, epochs)` with each seed, under GAP and GMP."""
+    shape = ["--epochs", str(epochs), "--set", "batch_size=8"]
+    return ["study", "--seeds", seeds, "--datasets", f"folder:{folder}", *shape, "--store", str(store.folder)]
+
+
+def train(store: Store, recipe: Recipe) -> str:
+    """Train a recipe in this process; the run's id."""
+    claim = store.start(recipe)
+    for _ in worker.train(store, claim, Path("nowhere")):
+        pass
+    return claim.run
 
 
 def command(*arguments: object) -> list[str]:

@@ -107,7 +107,8 @@ class Cluster:
                     raise event
                 yield event, packed
         except self._ray.exceptions.RayTaskError as error:  # the code failed, not the cluster: again it would fail again
-            raise error.cause from error
+            reason = f"{type(error.cause).__name__}: {_first_line(error.cause)}"
+            raise ClusterError(f"Training ended on a Ray worker with {reason}.") from error
         except GeneratorExit:
             self._ray.cancel(references)
             raise
