@@ -16,6 +16,7 @@ page = st.navigation(
         st.Page("views/train.py", title="Train", icon=":material/play_circle:", url_path="train"),
         st.Page("views/inside.py", title="Inside", icon=":material/grid_on:", url_path="inside"),
         st.Page("views/classify.py", title="Classify", icon=":material/photo_camera:", url_path="classify"),
+        st.Page("views/lab.py", title="Lab", icon=":material/science:", url_path="lab"),
         st.Page("views/learn.py", title="Learn", icon=":material/school:", url_path="learn"),
     ],
     position="top",

@@ -17,6 +17,7 @@ TITLES = {
     "compare": "Which pooling wins, and by how much?",
     "train": "Train, watch, leave, come back",
     "classify": "What is in my picture?",
+    "lab": "When does the other one win?",
     "learn": "What is global pooling?",
 }
 

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from typing import Literal, get_args
 
 import torch
-from jaxtyping import Bool, Float, Int64
+from jaxtyping import Bool, Float, Int64, Shaped
 from torch import Tensor, nn
 
 from gpcore.data.datasets import Split, scaled
@@ -90,15 +90,17 @@ def all_class_maps(network: ConvNet, split: Split) -> Float[Tensor, "n classes r
     Raises:
         InsightError: the network has no class maps.
     """
-    return _of_all(network.maps, split)
+    return of_all(network.maps, split)
 
 
 def all_scores(network: ConvNet, split: Split) -> Float[Tensor, "n classes"]:
     """The scores of every image of a split."""
-    return _of_all(network, split)
+    return of_all(network, split)
 
 
-def _of_all(function: Callable[[Tensor], Tensor], split: Split) -> Tensor:
+def of_all(function: Callable[[Tensor], Tensor], split: Split) -> Shaped[Tensor, "n ..."]:
+    """What a function gives for every image of a split, called with slices of them, scaled to [0, 1], on all cores."""
+
     @torch.inference_mode()
     def of_slice(images: Tensor) -> Tensor:
         return function(scaled(images))

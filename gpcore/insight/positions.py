@@ -1,0 +1,53 @@
+"""One item moved over a canvas: what a network makes of it at each place."""
+
+from dataclasses import dataclass
+
+import torch
+from jaxtyping import Float, UInt8
+from torch import Tensor
+
+from gpcore.data.canvas import SIDE, Places, clutter, draw
+from gpcore.data.datasets import scaled
+from gpcore.insight.features import SLICE
+from gpcore.nets.convnet import ConvNet
+
+STEP = 4
+"""Pixels from one place to the next: half of a class map's cell."""
+
+
+@dataclass(frozen=True)
+class PositionMap:
+    """The scores (rows, columns, classes) of an item of a class, `label`, at each place of its upper left corner."""
+
+    scores: Float[Tensor, "rows columns classes"]
+    label: int
+
+    @property
+    def lead(self) -> Float[Tensor, "rows columns"]:
+        """How far the item's own class is ahead of the best other one: above 0 the answer is right."""
+        own = self.scores[..., self.label]
+        others = self.scores.index_fill(2, torch.tensor(self.label), -torch.inf)
+        return own - others.amax(2)
+
+    @property
+    def share_right(self) -> float:
+        """At how many of the places the answer is right."""
+        return (self.lead > 0).float().mean().item()
+
+
+def slide(
+    network: ConvNet, items: UInt8[Tensor, "n 1 28 28"], index: int, label: int, side: int, pieces: int, seed: int = 0
+) -> PositionMap:
+    """An item, `side` pixels wide, at every fourth pixel of a canvas, always before the same clutter.
+
+    Global poolings take images of any size, so a network that was trained on 28×28 pixels can be asked too.
+    """
+    starts = torch.arange(0, SIDE - side + 1, STEP)
+    top, left = (grid.flatten() for grid in torch.meshgrid(starts, starts, indexing="ij"))
+    background = clutter(items[:200], pieces, torch.Generator().manual_seed(seed))[:1]
+    count = len(top)
+    places = Places(torch.full((count,), side), top, left)
+    canvases = draw(items[index].expand(count, 1, -1, -1), places, background.expand(count, -1, -1, -1))
+    with torch.inference_mode():
+        scores = torch.cat([network(scaled(part)) for part in canvases.split(SLICE)])
+    return PositionMap(scores.view(len(starts), len(starts), -1), label)

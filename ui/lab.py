@@ -1,0 +1,128 @@
+"""The sections of *Lab*: networks under disturbance, an item moved over a canvas, and the crossover."""
+
+from collections.abc import Sequence
+
+import streamlit as st
+
+from gpcore.data.canvas import ITEM, SIDE
+from gpcore.data.datasets import Dataset
+from gpcore.errors import InsightError
+from gpcore.figures import lab as figures
+from gpcore.figures.insight import Line
+from gpcore.figures.theme import POOL_COLOURS
+from gpcore.insight import positions, robustness
+from gpcore.insight.robustness import DISTURBANCES
+from gpcore.insight.standings import tables
+from gpcore.runs.run import Run
+from ui import cached, links
+from ui.inside_grids import csv_button, figure_shown
+from ui.inside_memory import Snapshot
+from ui.inside_scene import pick_runs
+from ui.sheet import show_sheet
+
+ALONG = {"the item's size": "area", "clutter": "pieces"}
+
+
+def show_robustness(found: dict[str, Run]) -> None:
+    """The accuracy of two networks on all test images as one disturbance grows; what was measured once is kept."""
+    runs = pick_runs(found)
+    dataset = cached.dataset(runs[0].recipe.dataset)
+    name = st.segmented_control(
+        "Disturb the test images by",
+        list(DISTURBANCES),
+        default="rotation",
+        format_func=lambda key: DISTURBANCES[key].title,
+        key="disturbance",
+        bind="query-params",
+        required=True,
+    )
+    chosen = DISTURBANCES[name]
+    lines = [Line(run.record.title, POOL_COLOURS[run.recipe.pool], list(chosen.severities), []) for run in runs]
+    lines = _measured(lines, runs, dataset, name)
+    title = f"{chosen.title} ({chosen.unit})"
+    figure_shown(figures.against_severity(lines, title, 1 / len(dataset.classes)), "robustness", f"robustness-{name}")
+    st.caption(
+        f"All {len(dataset.test):,} test images of {dataset.name}; every image is disturbed in its own direction or at its own "
+        "place, and both networks meet the same ones."
+    )
+    rows = [
+        {"network": line.name, chosen.title: x, "accuracy": y} for line in lines for x, y in zip(line.x, line.y, strict=True)
+    ]
+    csv_button("These curves", lambda: rows, f"robustness-{name}.csv", "robustness-csv")
+
+
+def _measured(lines: Sequence[Line], runs: Sequence[Run], dataset: Dataset, name: str) -> list[Line]:
+    """The lines with their accuracies, and progress for as long as they are not known yet."""
+    severities = DISTURBANCES[name].severities
+    bar = st.progress(0.0, "Disturbing all test images …")
+    values: list[list[float]] = [[] for _ in lines]
+    for number, severity in enumerate(severities):
+        for run, own in zip(runs, values, strict=True):
+            snapshot = Snapshot(run, run.record.epochs_done)
+            own.append(_accuracy(snapshot, dataset, name, severity, snapshot.key, dataset.name))
+        bar.progress((number + 1) / len(severities), f"Measured {number + 1} of {len(severities)} severities")
+    bar.empty()
+    return [Line(line.name, line.colour, line.x, own) for line, own in zip(lines, values, strict=True)]
+
+
+@st.cache_data(max_entries=2000, show_spinner=False)
+def _accuracy(
+    _snapshot: Snapshot, _dataset: Dataset, disturbance: str, severity: float, key: tuple[str, int], name: str
+) -> float:
+    network = cached.network(_snapshot.run, _snapshot.epoch).network
+    return robustness.accuracy(network, _dataset.test, _snapshot.run.recipe.output, disturbance, severity)
+
+
+def show_positions(found: dict[str, Run]) -> None:
+    """One item at every place of a canvas: where is it still recognised?"""
+    runs = pick_runs(found)
+    dataset = cached.dataset("fashion-mnist")
+    for run in runs:
+        if run.image_shape[0] != 1 or len(run.classes) != len(dataset.classes):
+            raise InsightError(f"{run.id} knows other classes than FashionMNIST's items: choose runs on fashion-mnist.")
+    last = len(dataset.test) - 1
+    links.explain_number("item", 0, last, "test image")
+    left, middle, right = st.columns(3, gap="large")
+    index = left.number_input("Test image", 0, last, 2, key="item", bind="query-params")
+    side = middle.slider("Width of the item (pixels)", 10, SIDE, ITEM, key="side", bind="query-params")
+    pieces = right.slider("Pieces of clutter", 0, 32, 0, key="pieces", bind="query-params")
+    label = int(dataset.test.labels[index])
+    maps = [positions.slide(cached.network(run).network, dataset.test.images, index, label, side, pieces) for run in runs]
+    for place, (run, position_map, column) in enumerate(zip(runs, maps, st.columns(2, gap="large"), strict=True)):
+        with column:
+            title = f"{run.record.title}: right at {position_map.share_right:.0%} of {position_map.lead.numel()} places"
+            show_sheet(figures.position_sheet(position_map, title), f"positions-{place}", f"{run.record.title}-positions")
+    st.caption(
+        f"Each cell is a place of the {dataset.classes[label]} on a canvas of {SIDE}×{SIDE} pixels, {positions.STEP} pixels "
+        "from the next: green where its class has the largest score, purple where another one has, and how far ahead or "
+        "behind. Global poolings take images of any size, so networks trained on 28×28 pixels can be asked too."
+    )
+
+
+def show_crossover(found: dict[str, Run]) -> None:
+    """How accuracy depends on the item's size and on clutter, over the runs that were trained on canvases."""
+    finished = [run for run in found.values() if run.record.status == "finished" and run.record.last]
+    results = [(run.recipe, run.record.last.validation_accuracy) for run in finished if run.record.last]
+    settings = figures.crossover_points(tables(results))
+    if not settings:
+        st.info(
+            "No run has been trained on a canvas yet. This trains them, on all cores: `.venv/bin/python -m gpcore study "
+            "--pools gap,gmp --seeds 0-2 --datasets canvas:2,canvas:5,canvas:10,canvas:25,canvas:50,canvas:100`.",
+            icon=":material/science:",
+        )
+        return
+    along = st.segmented_control("Accuracy against", list(ALONG), default=next(iter(ALONG)), key="along", required=True)
+    for setting, points in settings.items():
+        st.markdown(f"**{setting.name}, {setting.epochs} epoch{'s' * (setting.epochs > 1)}**")
+        figure_shown(figures.crossover(points, ALONG[along]), f"crossover {setting}", "crossover")
+    rows = [
+        {"recipe": setting.name, "area": point.area, "pieces": point.pieces, "pooling": point.standing.pool}
+        | {
+            "mean accuracy": point.standing.mean.value,
+            "± (95 %)": point.standing.mean.margin,
+            "seeds": point.standing.mean.count,
+        }
+        for setting, points in settings.items()
+        for point in points
+    ]
+    csv_button("These points", lambda: rows, "crossover.csv", "crossover-csv")
