@@ -3,9 +3,18 @@
 from pathlib import Path
 
 import pytest
+import tiny
 from streamlit.testing.v1 import AppTest
 
+from gpcore.data.datasets import Dataset
 from gpcore.runs.store import Store
+from ui import workers
+
+
+@pytest.fixture
+def images(fashion: Dataset, tmp_path: Path) -> Path:
+    return tiny.make_folder(fashion, tmp_path / "three")
+
 
 full_store = pytest.mark.usefixtures("app_environment")
 
@@ -55,3 +64,35 @@ def test_damaged_weights_are_a_sentence(own_copy: Path, monkeypatch: pytest.Monk
 @pytest.mark.usefixtures("empty_environment")
 def test_empty_store_says_what_to_do() -> None:
     assert "no trained runs yet" in shown(AppTest.from_file("../app.py", default_timeout=60).run())
+
+
+def test_a_study_is_queued_trained_and_judged(empty_environment: Path, images: Path) -> None:
+    page = AppTest.from_file("../app.py", default_timeout=120).run()
+    assert "no trained runs yet" in shown(page)
+    store = Store(empty_environment)
+    tiny.train(store, tiny.recipe(images, epochs=1))
+    assert "one seed only" in shown(page.run())
+    page.multiselect(key="study-pools").set_value(["gap", "gmp"])
+    page.selectbox(key="study-recipe").set_value("article")
+    page.text_input(key="study-dataset").set_value(f"folder:{images}")
+    page.slider(key="study-seeds").set_value(2)
+    page.number_input(key="study-epochs").set_value(1)
+    next(button for button in page.button if button.label == "Train what is missing").click()
+    assert "of 4 runs were queued" in shown(page.run())
+    tiny.wait_until(store.idle, 200)
+    for process in workers.started_by_pages(store).values():
+        process.kill()
+        process.wait()
+    text = shown(page.run())
+    assert "article on folder:" in str(page.selectbox(key="setting").options)
+    assert "Holm" in text
+    assert "Too few seeds to tell" in text
+
+
+@full_store
+def test_a_study_on_nothing_is_one_sentence() -> None:
+    page = AppTest.from_file("../app.py", default_timeout=60).run()
+    page.text_input(key="study-dataset").set_value("folder:/nowhere/at/all")
+    next(button for button in page.button if button.label == "Train what is missing").click()
+    assert "There is no folder /nowhere/at/all" in shown(page.run())
+    assert "one seed only" in shown(page)

@@ -7,7 +7,7 @@ from gpcore.figures import curves
 from gpcore.figures.curves import Curve
 from gpcore.insight.comparison import PairedCount, accuracy_interval, other_differences, verdict
 from gpcore.runs.run import Run
-from ui import cached
+from ui import cached, standings
 from ui.inside_memory import Snapshot, disagreement
 from ui.widgets import PLOT_CONFIG, default_pair, download_csv, errors_shown, trained_runs_or_stop
 
@@ -89,6 +89,11 @@ with st.expander("Why the curves have plateaus: classes that are hardly ever ans
     for key, curve, names in zip(chosen_keys, drawn, classes, strict=True):
         st.markdown(f"**{curve.name}**")
         st.plotly_chart(curves.answers_over_epochs(curve, names), key=f"answers {key}", config=PLOT_CONFIG)
+
+st.subheader("Over the seeds")
+with errors_shown():
+    standings.show_standings(found)
+    standings.study_form()
 
 st.subheader("All runs")
 rows = [

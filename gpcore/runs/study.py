@@ -173,7 +173,7 @@ def train_here(study: Study, store: Store, data: Path, others: Sequence[Store] =
         StoreError: the workers break down; or the store can't be read or written.
     """
     started: dict[int, Popen] = {}
-    mine = [_queued(member, store) for member in members(study, store, others) if not member.finished and not member.active]
+    mine = queue_missing(study, store, others)
     try:
         while True:
             launcher.start_missing(store, data, started)
@@ -187,6 +187,12 @@ def train_here(study: Study, store: Store, data: Path, others: Sequence[Store] =
     finally:
         stop(store, mine)
         launcher.end_idle(store, started)
+
+
+def queue_missing(study: Study, store: Store, others: Sequence[Store] = ()) -> list[str]:
+    """Put into the queue what is neither finished nor under way; the ids of those runs."""
+    standing = members(study, store, others)
+    return [_queued(member, store) for member in standing if not member.finished and not member.active]
 
 
 def _queued(member: Member, store: Store) -> str:
