@@ -22,6 +22,9 @@ from gpcore.runs.study import Member, Study, check_datasets, members, time_left,
 SHIPPED = Path("checkpoints")
 """The store that ships with the project; its runs count where it is there."""
 
+MOST_SEEDS = 1_000
+"""Seeds of a study; more are a slip of the finger."""
+
 
 def names(text: str) -> tuple[str, ...]:
     """`gap,gmp` as two names, each once."""
@@ -41,7 +44,10 @@ def _range(part: str) -> range:
     first, dash, last = part.partition("-")
     if not first.isdecimal() or (dash and not last.isdecimal()) or (dash and int(last) < int(first)):
         raise RecipeError(f"--seeds {part}: write numbers and ranges, for example 0-4 or 0,2,7-9.")
-    return range(int(first), int(last or first) + 1)
+    seeds = range(int(first), int(last or first) + 1)
+    if len(seeds) > MOST_SEEDS:
+        raise RecipeError(f"--seeds {part}: these are {len(seeds):,} seeds, and a study has at most {MOST_SEEDS:,}.")
+    return seeds
 
 
 def check_fields(settings: Sequence[str]) -> None:
