@@ -7,7 +7,6 @@ store. Should its process or machine be lost, another task goes on from the last
 import contextlib
 import os
 import socket
-import sys
 import threading
 from collections.abc import Iterator
 from pathlib import Path
@@ -130,7 +129,8 @@ def connected(address: str, data: Path, cores: int) -> Iterator[Cluster]:
         ClusterError: Ray is not installed, or no cluster answers.
     """
     ray = _imported()
-    with contextlib.redirect_stdout(sys.stderr):  # where Ray, from a thread of its own, prints what has happened to its workers
+    # On standard output Ray, from a thread of its own, prints pages about every lost worker; they are in its logs too.
+    with open(os.devnull, "w") as nowhere, contextlib.redirect_stdout(nowhere):
         _connect(ray, address, cores)
         try:
             yield Cluster(ray, data)
@@ -152,7 +152,8 @@ def _connect(ray: Any, address: str, cores: int) -> None:
 
 HOW = (
     "start one with `ray start --head`, and on every further machine, this one too, `ray start --address=HOST:6379`; then give "
-    "--ray auto or --ray HOST:6379, or --ray local to use this machine alone."
+    "--ray auto or --ray HOST:6379, or --ray local to use this machine alone. Where the cluster asks for a token, set "
+    "RAY_AUTH_MODE=token here too."
 )
 
 
