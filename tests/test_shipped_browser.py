@@ -29,6 +29,7 @@ def test_a_link_opens_its_page(browser_page: Page, shipped_server: str, name: st
     expect(browser_page.get_by_role("heading", name=TITLES[name])).to_be_visible()
     expect(browser_page.get_by_role("link", name="Learn")).to_be_visible()
     expect(browser_page.get_by_test_id("stException")).to_have_count(0)
+    expect(browser_page.get_by_text("Page not found")).to_have_count(0)
 
 
 def test_compare_opens_on_the_article(browser_page: Page, shipped_server: str) -> None:
