@@ -77,6 +77,7 @@ def test_a_picture_can_be_pasted(page, fashion):
 
 def test_a_photograph_can_be_taken_with_the_camera(page):
     page.get_by_role("tab", name="Camera").click()
+    page.wait_for_function("document.querySelector('video')?.readyState >= 2")  # before that there is nothing to take
     page.get_by_role("button", name="Take Photo").click()
     expect_answered(page)
 
