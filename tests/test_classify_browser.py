@@ -71,7 +71,7 @@ def test_a_picture_can_be_pasted(page, fashion):
     content = base64.b64encode(png(fashion.test.images[0, 0].numpy())).decode()
     field.evaluate(PASTE, content)
     expect(page.get_by_text("pasted.png").first).to_be_visible(timeout=SLOW)
-    field.press("Enter")
+    page.get_by_role("button", name="Send message").click()  # which can be clicked only once the picture has been uploaded
     expect_answered(page)
 
 
