@@ -1,33 +1,29 @@
-"""Poolscope: `streamlit run app.py`.
+"""Poolscope: `streamlit run app.py`."""
 
-The pages lie in `views`: from a folder named `pages` Streamlit would serve a page alone, without this file, to whoever opens
-a fresh server by a link.
-"""
+import importlib
+import threading
 
 import streamlit as st
-
-from ui import collection, workers
-
-st.set_page_config(page_title="Poolscope", page_icon=":material/filter_center_focus:", layout="wide")
-
-
-def compare() -> None:
-    """Go to the page that opens first: it has no path of its own, and whoever writes /compare means it."""
-    st.switch_page("views/compare.py", query_params=st.query_params.to_dict())
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.routing import Route
 
 
-page = st.navigation(
-    [
-        st.Page("views/compare.py", title="Compare", icon=":material/balance:", url_path="first", default=True),
-        st.Page(compare, url_path="compare", visibility="hidden"),
-        st.Page("views/train.py", title="Train", icon=":material/play_circle:", url_path="train"),
-        st.Page("views/inside.py", title="Inside", icon=":material/grid_on:", url_path="inside"),
-        st.Page("views/classify.py", title="Classify", icon=":material/photo_camera:", url_path="classify"),
-        st.Page("views/lab.py", title="Lab", icon=":material/science:", url_path="lab"),
-        st.Page("views/learn.py", title="Learn", icon=":material/school:", url_path="learn"),
-    ],
-    position="top",
-)
-workers.go_on_at_start()
-collection.spare_imports()
-page.run()
+def live(request: Request) -> Response:
+    """What is being trained; imported when it is first asked for, since the server need not wait for PyTorch to answer."""
+    from ui.live_feed import feed
+
+    return feed(request)
+
+
+def import_ahead() -> None:
+    """Import what takes seconds while the server starts and the browser fetches its part of Streamlit."""
+    for name in ("torch", "plotly.graph_objects", "pandas", "scipy.stats"):
+        importlib.import_module(name)
+
+
+threading.Thread(target=import_ahead, daemon=True).start()
+
+base = st.get_option("server.baseUrlPath").strip("/")
+
+app = st.App("dashboard.py", routes=[Route(f"/{base}/live".replace("//", "/"), live)])

@@ -2,11 +2,14 @@
 
 import contextlib
 import dataclasses
+import json
+import urllib.parse
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 import tiny
+from starlette.requests import Request
 from streamlit.testing.v1 import AppTest
 
 from gpcore.insight.starvation import explained, starved_classes
@@ -15,6 +18,7 @@ from gpcore.runs import launcher, worker
 from gpcore.runs.estimate import estimate, seconds_left
 from gpcore.runs.store import Store
 from ui import workers
+from ui.live_feed import feed
 
 SLOTS = 4
 
@@ -83,11 +87,14 @@ def test_a_pair_is_queued_with_all_that_was_chosen(store):
     assert first.recipe == MODERN.but(epochs=3, train_images=500, shuffle=False, pool="gap")
     assert second.recipe == first.recipe.but(pool="gmp")
     assert first.pair == second.pair is not None
-    assert [bar.text.split(" · ")[1] for bar in bars(app)] == ["number 1 in the queue", "number 2 in the queue"]
+    assert [run["doing"] for run in told()["runs"]] == ["number 1 in the queue", "number 2 in the queue"]
 
 
-def bars(app: AppTest) -> list:
-    return [element.proto for element in app.get("progress")]
+def told(*runs: str, seen: str = "") -> dict | None:
+    """What the page's live part is told of runs; None if nothing has happened since the version that was seen."""
+    query = urllib.parse.urlencode({"runs": runs, "seen": seen}, doseq=True)
+    answer = feed(Request({"type": "http", "query_string": query.encode()}))
+    return json.loads(answer.body) if answer.status_code == 200 else None
 
 
 def test_another_recipe_brings_its_own_values(store):
@@ -127,7 +134,16 @@ def test_a_trained_run_is_drawn_and_can_be_extended_repeated_renamed_and_deleted
     app = page()
     assert not app.exception
     assert "finished" in said(app)
-    assert len(app.get("vega_lite_chart")) == 2
+    losses, accuracies, rates, seconds = told(run)["charts"]
+    steps = store.steps_done(run)
+    assert losses["lines"][0]["x"] == list(range(1, steps + 1))
+    assert losses["lines"][0]["y"] == pytest.approx([loss for _, loss in store.batch_losses(run)], rel=1e-4)
+    training, validation = (line["y"] for line in accuracies["lines"])
+    epochs = store.epochs(run)
+    assert validation == pytest.approx([epoch.validation_accuracy for epoch in epochs], rel=1e-4)
+    assert training == pytest.approx([epoch.training_accuracy for epoch in epochs], rel=1e-4)
+    assert rates["lines"][0]["y"] == pytest.approx([epoch.learning_rate for epoch in epochs], rel=1e-4)
+    assert seconds["lines"][0]["y"] == pytest.approx([epoch.seconds for epoch in epochs], rel=1e-4)
     app.number_input(key=f"epochs-{run}").set_value(5).run()
     button(app, "Go on").click().run()
     assert (store.run(run).status, store.run(run).recipe.epochs) == ("queued", 5)
@@ -145,6 +161,38 @@ def test_a_trained_run_is_drawn_and_can_be_extended_repeated_renamed_and_deleted
     next(element for element in app.button if element.key == f"delete-{run}").click().run()
     assert not app.exception
     assert [record.id for record in store.runs()] == [twin.id]
+
+
+def test_nothing_is_told_twice(store, images):
+    run = trained(store, tiny.recipe(images, epochs=1))
+    first = told(run)
+    assert first["active"] is False
+    assert told(run, seen=first["version"]) is None
+    queued = store.add(tiny.recipe(images, seed=1))
+    again = told(run, seen=first["version"])
+    assert again["active"] is True
+    assert again["situation"] != first["situation"]
+    assert [(each["id"], each["done"]) for each in again["runs"]] == [(queued, 0)]
+
+
+def test_long_queues_are_counted_and_long_curves_thinned(store, images):
+    claim = store.start(tiny.recipe(images))
+    store.append_losses(claim, 0, [1.0, 2.0] * 5000, {"step": 10_000, "steps": 20_000, "doing": "training", "epoch": 1})
+    for seed in range(1, 15):
+        store.add(tiny.recipe(images, seed=seed))
+    answer = told(claim.run)
+    assert (len(answer["runs"]), answer["more"]) == (12, 3)
+    assert answer["runs"][0]["done"] == 0.5
+    line = answer["charts"][0]["lines"][0]
+    assert len(line["x"]) <= 400
+    assert {*line["y"]} == {1.5}
+    assert ({*line["low"]}, {*line["high"]}) == ({1.0}, {2.0})
+
+
+def test_a_run_or_store_that_is_gone_is_one_sentence_to_the_live_part_too(store, empty_environment):
+    assert "There is no run 'gone'" in told("gone")["trouble"]
+    (empty_environment / "runs.db").write_bytes(b"damaged" * 1000)
+    assert "is damaged or no store" in told()["trouble"]
 
 
 def test_what_can_not_be_done_is_said(store, images):
@@ -197,7 +245,7 @@ def test_runs_left_in_the_queue_go_on_when_a_server_starts(empty_environment, im
     run = left.add(tiny.recipe(images, epochs=1))
     claim = left.claim()
     claim.lock.release()  # the machine went down while it was being trained
-    assert not AppTest.from_file(tiny.ROOT / "app.py", default_timeout=60).run().exception
+    assert not AppTest.from_file(tiny.ROOT / "dashboard.py", default_timeout=60).run().exception
     tiny.wait_until(lambda: left.run(run).status == "finished")
     for process in workers.started_by_pages(left).values():
         process.kill()

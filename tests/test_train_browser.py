@@ -1,12 +1,12 @@
 """The Train page in a real browser: a pair is started, watched, left, found again, stopped, resumed, finished, compared."""
 
-import contextlib
 import re
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 import tiny
-from playwright.sync_api import Error, Locator, Page, expect
+from playwright.sync_api import Locator, Page, expect
 
 pytestmark = pytest.mark.browser
 
@@ -15,16 +15,11 @@ expect.set_options(timeout=60_000)  # a busy machine draws slowly, and is none t
 ENDLESS = 10_000
 """Epochs that no machine trains while the test looks: nothing here races with the training."""
 
-CURVES = """[...document.querySelectorAll('.st-key-live-losses svg.marks .mark-line path[d]')]
-    .map((line) => line.getAttribute('d'))"""
+CHART = ".live .chart.losses"
+"""The first chart: its plot holds what is drawn and where it is zoomed to."""
+
+CURVES = "(chart) => chart.plot?.series.slice(1).map((line, place) => chart.plot.data[place + 1].filter(Number.isFinite))"
 """The curves of the first chart, as they are drawn."""
-
-FIRST_TICK = "document.querySelector('.st-key-live-losses svg.marks .role-axis-label text').textContent"
-"""Where the axis of the first chart begins."""
-
-READOUT = """[...document.querySelectorAll('.st-key-live-losses svg.marks .mark-text.role-mark text')]
-    .map((text) => text.textContent).join('; ')"""
-"""What the first chart says of the batch under the pointer."""
 
 
 @pytest.fixture(scope="module")
@@ -42,53 +37,70 @@ def start_a_pair(page: Page, images: Path) -> None:
     page.get_by_role("button", name="Train the pair").click()
 
 
+def wait_until(page: Page, holds: Callable[[], object]) -> None:
+    """Look again and again, while the page goes on living."""
+    for _ in range(600):
+        if holds():
+            return
+        page.wait_for_timeout(100)
+    pytest.fail("what was waited for did not come")
+
+
+def curves(page: Page) -> list[list[float]]:
+    return page.locator(CHART).evaluate(CURVES) or []
+
+
 def wait_for_curves(page: Page) -> None:
-    page.wait_for_function(f"() => {{ const d = {CURVES}; return d.length == 2 && d.every((d) => d.split('L').length > 10) }}")
+    page.locator(f"{CHART} canvas").wait_for()
+    wait_until(page, lambda: len(curves(page)) >= 2 and len(drawn_runs(page)) == 2 and len(curves(page)[0]) > 10)
+
+
+def drawn_runs(page: Page) -> list[str]:
+    return page.locator(CHART).evaluate(
+        "(chart) => chart.told.lines.filter((line) => line.x.length > 10).map((line) => line.name)"
+    )
 
 
 def wait_for_new_data(page: Page) -> None:
-    page.wait_for_function(f"(before) => JSON.stringify({CURVES}) != before", arg=page.evaluate(f"JSON.stringify({CURVES})"))
+    before = curves(page)
+    wait_until(page, lambda: curves(page) != before)
 
 
-def point_at_chart(page: Page) -> str:
-    """Move the pointer over the first chart until it reads a batch there; what it reads."""
-    chart = page.locator(".st-key-live-losses svg.marks")
-    chart.scroll_into_view_if_needed()
-    for move in range(100):
-        box = chart.bounding_box()
-        page.mouse.move(box["x"] + (0.4 + move / 1000) * box["width"], box["y"] + 0.5 * box["height"])
-        page.wait_for_timeout(100)
-        if told := page.evaluate(READOUT):
-            return told
-    pytest.fail("the chart reads nothing under the pointer")
+def point_at_chart(page: Page) -> None:
+    """Move the pointer to the middle of the first chart."""
+    drawn = page.locator(f"{CHART} .u-over")
+    drawn.scroll_into_view_if_needed()
+    box = drawn.bounding_box()
+    page.mouse.move(box["x"] + 0.5 * box["width"], box["y"] + 0.5 * box["height"])
 
 
-def zoom_in(page: Page, unzoomed: str) -> str:
-    """Turn the wheel until the chart is zoomed, once new data came too; where its axis begins then.
+def zoom_in(page: Page) -> list[float]:
+    """Drag across a part of the first chart; the batches from and to which it is drawn then."""
+    box = page.locator(f"{CHART} .u-over").bounding_box()
+    page.mouse.move(box["x"] + 0.3 * box["width"], box["y"] + 0.5 * box["height"])
+    page.mouse.down()
+    page.mouse.move(box["x"] + 0.6 * box["width"], box["y"] + 0.5 * box["height"], steps=5)
+    page.mouse.up()
+    wait_until(page, lambda: page.locator(CHART).evaluate("(chart) => chart.zoomed"))
+    return shown_batches(page)
 
-    More than once, as a person does: Streamlit may lose a turn that falls into the moment in which new data arrive.
-    """
-    for _ in range(20):
-        page.keyboard.down("Control")
-        page.mouse.wheel(0, -600)
-        page.keyboard.up("Control")
-        wait_for_new_data(page)
-        if (zoomed := page.evaluate(FIRST_TICK)) != unzoomed:
-            return zoomed
-    pytest.fail("the wheel does not zoom")
+
+def shown_batches(page: Page) -> list[float]:
+    return page.locator(CHART).evaluate("(chart) => [chart.plot.scales.x.min, chart.plot.scales.x.max]")
 
 
 def batch_read(page: Page) -> int:
     """The batch that is read, beside both losses there; a run may not have come so far yet."""
-    told = page.evaluate(READOUT)
-    found = re.fullmatch(r"batch ([\d,]+)(; (\d\.\d{4}|–)){2}", told)
+    told = page.locator(f"{CHART} .legend").inner_text()
+    found = re.search(r"batch ([\d,]+)", told)
     assert found, told
+    assert len(re.findall(r"\d\.\d{4}|–", told)) == 2, told
     return int(found[1].replace(",", ""))
 
 
 def epochs_under_way(page: Page) -> list[int]:
     """The epochs in which the runs being trained are."""
-    return [int(found) for found in re.findall(rf"epoch (\d+) of {ENDLESS}", page.locator("body").inner_text())]
+    return [int(found) for found in re.findall(rf"epoch (\d+) of {ENDLESS}", page.locator(".live .runs").inner_text())]
 
 
 def states(page: Page, status: str) -> Locator:
@@ -101,14 +113,10 @@ def button(page: Page, name: str) -> Locator:
 
 
 def stop_all(page: Page, stopped: Locator) -> None:
-    """Click Stop until both runs stand; a click may fall into the moment in which the buttons are drawn anew."""
-    for _ in range(20):
-        if stopped.count() == 2:
-            return
-        with contextlib.suppress(Error):
-            button(page, "Stop").first.click(timeout=5000)
-        page.wait_for_timeout(2000)
-    expect(stopped).to_have_count(2)
+    """Click the first Stop until both runs stand: once each."""
+    for count in range(stopped.count() + 1, 3):
+        button(page, "Stop").first.click()
+        expect(stopped).to_have_count(count)
 
 
 def finish_soon(page: Page, number: int) -> None:
@@ -128,18 +136,19 @@ def test_a_pair_is_trained_watched_left_found_again_and_compared(server: str, br
     start_a_pair(page, images)
     wait_for_curves(page)
 
-    # Hover and zoom survive what comes in meanwhile: the chart is not drawn anew.
-    page.evaluate("window.chart = document.querySelector('.st-key-live-losses svg.marks')")
+    # Hover and zoom survive what comes in meanwhile: the chart is not made anew.
+    page.locator(CHART).evaluate("(chart) => { window.plot = chart.plot }")
     point_at_chart(page)
-    batch, unzoomed = batch_read(page), page.evaluate(FIRST_TICK)
     for _ in range(3):
         wait_for_new_data(page)
-        assert 0 < batch_read(page) <= batch  # less once it was joined with its neighbours
-    zoomed = zoom_in(page, unzoomed)
+        assert batch_read(page) > 0
+    zoomed = zoom_in(page)
     for _ in range(3):
         wait_for_new_data(page)
-        assert page.evaluate(FIRST_TICK) == zoomed
-    assert page.evaluate("window.chart === document.querySelector('.st-key-live-losses svg.marks')")
+        assert shown_batches(page) == zoomed
+    assert page.locator(CHART).evaluate("(chart) => window.plot === chart.plot")
+    page.locator(f"{CHART} .u-over").dblclick()
+    wait_until(page, lambda: shown_batches(page)[1] > zoomed[1])
 
     before = epochs_under_way(page)
     page.reload()

@@ -1,6 +1,7 @@
 """Train now, watch, leave, come back: a worker process trains what this page puts into the queue."""
 
 import uuid
+from collections.abc import Sequence
 
 import streamlit as st
 
@@ -11,7 +12,7 @@ from gpcore.runs.launcher import parallel
 from gpcore.runs.records import RunRecord
 from gpcore.runs.store import Store
 from gpcore.training.fit import find_device
-from ui import cached, training_live, training_runs, widgets
+from ui import cached, live, training_runs, widgets
 from ui.recipe_form import ask_for_recipes, chosen_recipes
 from ui.wording import duration
 
@@ -28,7 +29,7 @@ def queue(store: Store) -> None:
         st.session_state[training_runs.CHOSEN] = []
 
 
-def offer_training(store: Store, recipes: list[Recipe], records: list[RunRecord]) -> None:
+def offer_training(store: Store, recipes: list[Recipe], records: Sequence[RunRecord]) -> None:
     """The button that trains what was chosen, and how long that should take."""
     st.button(
         "Train the pair" if len(recipes) > 1 else "Train",
@@ -45,7 +46,7 @@ def offer_training(store: Store, recipes: list[Recipe], records: list[RunRecord]
         say_how_long(store, recipes, records)
 
 
-def say_how_long(store: Store, recipes: list[Recipe], records: list[RunRecord]) -> None:
+def say_how_long(store: Store, recipes: list[Recipe], records: Sequence[RunRecord]) -> None:
     """How long the new runs should take, judged by earlier ones on this machine."""
     device = str(find_device())
     expected = estimate(recipes[0], records, device)
@@ -67,7 +68,7 @@ st.html("<style>[data-testid='stStatusWidget'] { display: none; }</style>")
 st.title("Train, watch, leave, come back")
 with widgets.errors_shown():
     store = cached.own_store()
-    records = store.runs()
+    records = cached.records(store.folder)
 
 form, watch = st.columns([1, 2.6], gap="large")
 
@@ -86,10 +87,10 @@ with watch, widgets.errors_shown():
         st.info("Nothing has been trained here yet. What you train goes on when you leave this page or close the browser.")
     else:
         shown = training_runs.choose_runs(records)
-        training_live.show_live([run.id for run in shown])
+        live.show_live([run.id for run in shown])
         for run in shown:
             training_runs.show_actions(run)
-        training_live.explain([run.id for run in shown])
+        live.explain([run.id for run in shown])
         with st.expander(f"All {len(records):,} runs"):
             training_runs.show_table(records)
             training_runs.ask_parallel(store)
