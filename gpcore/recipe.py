@@ -19,6 +19,7 @@ Output = Literal["sigmoid", "logits"]
 Schedule = Literal["constant", "one-cycle"]
 Augmentation = Literal["none", "flip", "flip-crop", "photo"]
 Precision = Literal["float32", "bfloat16"]
+Initialisation = Literal["xavier", "kaiming"]
 
 FOLDER_PREFIX = "folder:"
 
@@ -67,6 +68,12 @@ class Recipe:
     batch_size: int = _number(64, 1, 10_000, "images per step of the optimiser")
     learning_rate: float = _number(3e-4, 1e-8, 10.0, "Adam's step size; the peak of a one-cycle schedule")
     schedule: Schedule = _choice("constant", Schedule, "how the learning rate changes over the run")
+    initialisation: Initialisation = _choice(
+        "xavier",
+        Initialisation,
+        "how the first weights are drawn: as in the article, Xavier uniform with biases of 0.01, or Kaiming normal with biases "
+        "of 0, which keeps values from fading behind six rectifiers and so learns from the first step on",
+    )
     output: Output = _choice("sigmoid", Output, "what the cross entropy is computed on: the article's sigmoids, or the logits")
     shuffle: bool = _plain(False, "draw a new order of the training images every epoch")
     augmentation: Augmentation = _choice("none", Augmentation, "random changes to every training image")
@@ -88,7 +95,7 @@ class Recipe:
 
     def to_json(self) -> dict[str, Any]:
         """The recipe as a dictionary of plain values; `from_json` turns it back without loss."""
-        return dataclasses.asdict(self)
+        return dict(vars(self))
 
     @classmethod
     def from_json(cls, values: Any) -> Self:
@@ -167,4 +174,7 @@ MODERN = Recipe(name="modern", epochs=20, learning_rate=3e-3, schedule="one-cycl
 PHOTO = MODERN.but(name="photo", epochs=16, augmentation="photo")
 """`MODERN`, trained on what its images might look like had they been cut out of photographs (training/photographic.py)."""
 
-RECIPES: dict[str, Recipe] = {"article": ARTICLE, "modern": MODERN, "photo": PHOTO}
+SPRINT = MODERN.but(name="sprint", epochs=1, learning_rate=0.01, initialisation="kaiming", batch_size=32)
+"""The article's accuracy from a single look at every image (benchmarks/sprint.py)."""
+
+RECIPES: dict[str, Recipe] = {"article": ARTICLE, "modern": MODERN, "photo": PHOTO, "sprint": SPRINT}

@@ -2,6 +2,7 @@
 
 import article
 import pytest
+import scipy.stats
 import torch
 from torch import nn
 
@@ -94,6 +95,17 @@ def test_weights_start_xavier_uniform_and_biases_at_one_hundredth():
             assert 0.9 * bound < module.weight.abs().max().item() <= bound
             assert module.weight.std().item() == pytest.approx(bound / 3**0.5, rel=0.15)
             assert (module.bias == 0.01).all()
+
+
+def test_weights_may_start_kaiming_normal_and_biases_at_nothing():
+    weights = torch.cat([network.network[12].weight.flatten() for network in kaiming_networks()])
+    assert weights.std().item() == pytest.approx((2 / (9 * 32)) ** 0.5, rel=0.02)
+    assert scipy.stats.kstest(weights.detach().numpy() / (2 / (9 * 32)) ** 0.5, "norm").pvalue > 0.01
+    assert all((network.network[index].bias == 0).all() for network in kaiming_networks() for index in (0, 12, 15))
+
+
+def kaiming_networks() -> list[ConvNet]:
+    return [ConvNet("gap", seed=seed, initialisation="kaiming") for seed in range(4)]
 
 
 def test_colour_images_and_another_number_of_classes():

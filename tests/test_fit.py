@@ -172,7 +172,7 @@ def restored(path: Path, position: dict[str, int], recipe: Recipe, dataset: Data
         if name.startswith("adam."):
             _, number, moment = name.split(".")
             moments.setdefault(int(number), {})[moment] = value
-    state.optimizer.load_state_dict(state.optimizer.state_dict() | {"state": moments})
+    state.load_moments(moments)
     return state
 
 

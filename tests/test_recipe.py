@@ -10,6 +10,7 @@ import pytest
 from gpcore import recipe as recipes
 from gpcore.data.datasets import DATASETS
 from gpcore.errors import RecipeError
+from gpcore.nets.convnet import INITIALISATIONS
 from gpcore.nets.heads import HEADS
 from gpcore.recipe import ARTICLE, MODERN, RECIPES, Recipe
 from gpcore.training.augment import AUGMENTATIONS
@@ -26,6 +27,7 @@ def test_the_article():
         "batch_size": 64,
         "learning_rate": 3e-4,
         "schedule": "constant",
+        "initialisation": "xavier",
         "output": "sigmoid",
         "shuffle": False,
         "augmentation": "none",
@@ -45,7 +47,7 @@ def test_modern_is_the_article_with_plain_logits_shuffled_and_one_cycle():
 EVERYTHING_ELSE = Recipe(
     name="mine", dataset="folder:/some where/ünd", pool="lse", placement="features", epochs=3, batch_size=17,
     learning_rate=0.1 + 0.2, schedule="one-cycle", output="logits", shuffle=True, augmentation="flip-crop",
-    precision="bfloat16", seed=2**31 - 1, train_images=1,
+    precision="bfloat16", initialisation="kaiming", seed=2**31 - 1, train_images=1,
 )  # fmt: skip
 
 
@@ -77,8 +79,9 @@ def test_a_recipe_is_a_value():
         (recipes.DatasetName, DATASETS),
         (recipes.Schedule, SCHEDULES),
         (recipes.Augmentation, AUGMENTATIONS),
+        (recipes.Initialisation, INITIALISATIONS),
     ],
-    ids=["heads", "datasets", "schedules", "augmentations"],
+    ids=["heads", "datasets", "schedules", "augmentations", "initialisations"],
 )
 def test_the_names_a_recipe_may_use_are_those_that_exist(names, implementations):
     assert get_args(names) == tuple(implementations)
@@ -108,6 +111,7 @@ def test_a_whole_number_is_a_learning_rate_too():
         ({"learning_rate": math.inf}, "learning_rate is inf: it must lie between 1e-08 and 10.0."),
         ({"learning_rate": True}, "learning_rate is True: it must be of type float, not bool."),
         ({"schedule": "cosine"}, "schedule is 'cosine': choose one of constant, one-cycle."),
+        ({"initialisation": "zeros"}, "initialisation is 'zeros': choose one of xavier, kaiming."),
         ({"output": "softmax"}, "output is 'softmax': choose one of sigmoid, logits."),
         ({"shuffle": 1}, "shuffle is 1: it must be of type bool, not int."),
         ({"augmentation": "mixup"}, "augmentation is 'mixup': choose one of none, flip, flip-crop, photo."),

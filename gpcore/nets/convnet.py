@@ -1,5 +1,7 @@
 """The article's network: a trunk of six convolutions, one map per class, and a global pooling or another head."""
 
+from collections.abc import Callable
+
 import torch
 from jaxtyping import Float
 from torch import Tensor, nn
@@ -7,7 +9,7 @@ from torch import Tensor, nn
 from gpcore.errors import DatasetError, InsightError
 from gpcore.nets.heads import HEADS, Shape
 from gpcore.nets.pooling import GlobalPool
-from gpcore.recipe import Placement, Pool
+from gpcore.recipe import Initialisation, Placement, Pool
 
 FEATURES = 15
 """`network[:FEATURES]` is the trunk; it gives the features, none below 0."""
@@ -19,12 +21,31 @@ SHRINKS = 8
 """Pixels in a row that become one cell of the features: three times two."""
 
 
+Initialise = Callable[[Tensor, torch.Generator], float]
+"""Draws a weight, and returns what the biases beside it are."""
+
+
+def xavier(weight: Tensor, generator: torch.Generator) -> float:
+    """Uniform with variance 2 / (inputs + outputs), as in the article; biases 0.01."""
+    nn.init.xavier_uniform_(weight, generator=generator)
+    return 0.01
+
+
+def kaiming(weight: Tensor, generator: torch.Generator) -> float:
+    """Normal with variance 2 / inputs, which keeps the size of what a rectifier passes on; biases 0."""
+    nn.init.kaiming_normal_(weight, nonlinearity="relu", generator=generator)
+    return 0.0
+
+
+INITIALISATIONS: dict[Initialisation, Initialise] = {"xavier": xavier, "kaiming": kaiming}
+
+
 class ConvNet(nn.Module):
     """The article's network, `scores = pool(maps(x))`, as one `nn.Sequential` of 17 modules named `network`.
 
     The layer index of the feature-map pages is the `k` of `network[:k]`. With one channel and ten classes it has 18,370
-    parameters. All weights start Xavier uniform and all biases at 0.01, drawn from `seed` alone, so that networks that
-    differ only in their pooling start alike.
+    parameters. The first weights are drawn from `seed` alone, so that networks that differ only in their pooling start
+    alike.
 
     Whatever the head (nets/heads.py), the trunk is the same 15 modules, and two follow it: the class maps and their
     pooling, the pooling of the features and a linear layer, or two linear layers.
@@ -36,6 +57,8 @@ class ConvNet(nn.Module):
         seed: decides the first weights.
         placement: where the pooling stands.
         size: height and width of the images, in pixels: only the linear heads depend on it.
+        initialisation: `xavier`, uniform with biases of 0.01, as in the article (Glorot and Bengio 2010), or `kaiming`, normal
+            with variance 2 / inputs and biases of 0 (He et al. 2015).
 
     Raises:
         DatasetError: the images are too small for three halvings.
@@ -49,6 +72,7 @@ class ConvNet(nn.Module):
         seed: int = 0,
         placement: Placement = "usual",
         size: tuple[int, int] = (28, 28),
+        initialisation: Initialisation = "xavier",
     ) -> None:
         super().__init__()
         if min(size) < SHRINKS:
@@ -57,18 +81,18 @@ class ConvNet(nn.Module):
         shape = Shape(32, size[0] // SHRINKS, size[1] // SHRINKS, classes)
         head = HEADS[pool][placement](pool, shape)
         self.network = nn.Sequential(*_block(channels, 8), *_block(8, 16), *_block(16, 32), *head)
-        self._initialise(torch.Generator().manual_seed(seed))
+        self._initialise(INITIALISATIONS[initialisation], torch.Generator().manual_seed(seed))
         # Innermost channels make every convolution about 1.4 times as fast on a CPU (benchmarks/step.py).
         self.to(memory_format=torch.channels_last)
 
-    def _initialise(self, generator: torch.Generator) -> None:
+    def _initialise(self, draw: Initialise, generator: torch.Generator) -> None:
         # What a pooling learns comes last, so that all else starts alike under every pooling.
         for module in sorted(self.network, key=lambda module: isinstance(module, GlobalPool)):
             for part in module.modules():
                 if isinstance(part, nn.Conv2d | nn.Linear):
-                    nn.init.xavier_uniform_(part.weight, generator=generator)
+                    bias = draw(part.weight, generator)
                     if part.bias is not None:
-                        nn.init.constant_(part.bias, 0.01)
+                        nn.init.constant_(part.bias, bias)
 
     @property
     def pool(self) -> GlobalPool:
