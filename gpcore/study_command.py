@@ -11,6 +11,7 @@ import rich.console
 import rich.progress
 import rich.table
 
+from gpcore.command_options import percent
 from gpcore.errors import RecipeError
 from gpcore.insight.standings import Standing, Table, tables
 from gpcore.insight.statistics import Verdict
@@ -114,7 +115,7 @@ def _note(standing: Sequence[Member], store: Store) -> str:
 
 def _said(member: Member) -> str:
     if member.accuracy is not None:
-        return f"{member.name}: {_percent(member.accuracy)}"
+        return f"{member.name}: {percent(member.accuracy)}"
     reason = f": {member.record.error}" if member.record and member.record.error else ""
     return f"{member.name}: {member.status}{reason}"
 
@@ -145,14 +146,13 @@ def _say(console: rich.console.Console, line: str) -> None:
 def _print_tables(found: Sequence[Table]) -> None:
     console = rich.console.Console()
     for table in found:
-        setting = table.setting
-        drawn = rich.table.Table("pooling", title=f"{setting.dataset}, {setting.name}, {setting.epochs} epochs")
+        drawn = rich.table.Table("pooling", title=table.title)
         for heading in ("mean accuracy", "95 % interval", "seeds"):
             drawn.add_column(heading, justify="right")
         for one in table.standings:
-            drawn.add_row(one.pool, _percent(one.mean.value), _interval(one), str(one.mean.count))
+            drawn.add_row(one.pool, percent(one.mean.value), _interval(one), str(one.mean.count))
         console.print(drawn)
-        for verdict in table.verdicts:
+        for verdict in table.verdicts.values():
             _say(console, verdict.sentence)
     if not found:
         _say(console, "No run of this study is finished yet.")
@@ -162,7 +162,7 @@ def _interval(standing: Standing) -> str:
     mean = standing.mean
     if mean.margin is None:
         return "one seed has none"
-    return f"{_percent(max(mean.value - mean.margin, 0.0))} to {_percent(min(mean.value + mean.margin, 1.0))}"
+    return f"{percent(max(mean.value - mean.margin, 0.0))} to {percent(min(mean.value + mean.margin, 1.0))}"
 
 
 def _table_json(table: Table, standing: Sequence[Member]) -> dict[str, Any]:
@@ -171,7 +171,7 @@ def _table_json(table: Table, standing: Sequence[Member]) -> dict[str, Any]:
         "dataset": table.setting.dataset,
         "recipe": setting,
         "poolings": [_standing_json(one, table, standing) for one in table.standings],
-        "verdicts": [_verdict_json(verdict) for verdict in table.verdicts],
+        "verdicts": [_verdict_json(verdict) for verdict in table.verdicts.values()],
     }
 
 
@@ -211,7 +211,3 @@ def _json(member: Member) -> dict[str, Any]:
         "status": member.status,
         "error": error,
     }
-
-
-def _percent(value: float) -> str:
-    return f"{value:.2%}"

@@ -1,5 +1,6 @@
 """The store: the queue, claims that can be lost, losses that a replay overwrites, and sentences for what goes wrong."""
 
+import dataclasses
 import json
 import random
 import signal
@@ -311,6 +312,19 @@ def test_a_sealed_store_is_plain_files_in_a_folder_that_nobody_can_write(store):
     assert sorted(path.name for path in store.folder.rglob("*")) == [run, "epoch-001.safetensors", "runs.db"]
     assert Store(store.folder, read_only=True).run(run).last == EPOCH
     assert sorted(path.name for path in store.folder.glob("*")) == [run, "runs.db"]
+
+
+def test_a_sealed_store_may_keep_the_last_weights_alone_of_some_runs(store):
+    for _ in range(2):
+        claim = store.start(ARTICLE)
+        for epoch in (1, 2, 3):
+            append_epoch(store, claim, dataclasses.replace(EPOCH, epoch=epoch))
+        store.release(claim, "finished")
+    whole, short = store.runs()
+    store.seal(lambda run: run.id == whole.id)
+    assert [len(list(store.run_folder(run.id).glob("epoch-*"))) for run in (whole, short)] == [3, 1]
+    assert store.weights(short.id, 3).is_file()
+    assert len(store.epochs(short.id)) == 3
 
 
 def test_the_number_of_runs_at_once_is_kept(store):

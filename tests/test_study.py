@@ -15,7 +15,7 @@ from gpcore.errors import RecipeError
 from gpcore.recipe import ARTICLE, MODERN
 from gpcore.runs import launcher
 from gpcore.runs.store import Store
-from gpcore.runs.study import Member, Study, members, time_left, train_elsewhere
+from gpcore.runs.study import Member, Study, followed, members, time_left, train_elsewhere
 from gpcore.runs.worker import Place
 from gpcore.training.fit import find_device, fit
 
@@ -84,6 +84,32 @@ def test_the_time_left_is_what_earlier_runs_took_shared_by_those_under_way(store
     whole = 2 * store.run(run).seconds
     assert time_left(standing, store) == pytest.approx(4 * whole / 2)
     assert time_left(members(asked, store)[:3], store) is None  # nothing like it was measured
+
+
+def test_what_is_followed_look_by_look_is_how_the_study_stands(store, images, monkeypatch):
+    asked = study(images, 2, seeds=(0, 1))
+    looks, whole = followed(asked, store), []
+    monkeypatch.setattr("gpcore.runs.study.members", lambda *stores: whole.append(1) or members(*stores))
+
+    def look() -> list[Member]:
+        seen = next(looks)
+        assert seen == members(asked, store)
+        return seen
+
+    assert {member.status for member in look()} == {"missing"}
+    claim = store.start(tiny.recipe(images, 2))
+    assert [member.status for member in look()][:2] == ["running", "missing"]
+    read = len(whole)
+    store.tell(claim, {"doing": "training", "step": 3, "steps": 12})
+    assert look()[0].done == 3 / 12
+    assert len(whole) == read  # while nothing begins or ends, only what is under way is read
+    waiting = store.add(tiny.recipe(images, 2, pool="gmp"))
+    assert [member.status for member in look()][:2] == ["running", "queued"]
+    store.request_stop(waiting)
+    store.release(claim, "failed", "it was meant to")
+    assert [member.status for member in look()][:2] == ["failed", "stopped"]
+    tiny.train(store, tiny.recipe(images, 2, seed=1))  # begins and ends between two looks
+    assert [member.status for member in look()][2:] == ["finished", "missing"]
 
 
 def test_a_run_that_somebody_else_trains_is_waited_for_and_taken_over_if_they_die(store, images):
@@ -162,8 +188,8 @@ def test_a_run_that_fails_is_named_with_its_reason_and_the_others_go_on(store, i
 def test_after_ctrl_c_all_can_go_on_to_the_same_bits(store, images, tmp_path, monkeypatch):
     monkeypatch.chdir(tiny.ROOT)
     alone = Store(tmp_path / "alone")
-    expected = tiny.outcome(alone, tiny.train(alone, tiny.recipe(images, 12)))
-    process = tiny.start(*tiny.study(store, images, 12), "--parallel", 1, start_new_session=True)
+    expected = tiny.outcome(alone, tiny.train(alone, tiny.recipe(images, 40)))
+    process = tiny.start(*tiny.study(store, images, 40), "--parallel", 1, start_new_session=True)
     tiny.wait_until(lambda: any(run.epochs_done for run in store.runs()))
     process.send_signal(signal.SIGINT)
     said, _ = process.communicate(timeout=60)
@@ -174,7 +200,7 @@ def test_after_ctrl_c_all_can_go_on_to_the_same_bits(store, images, tmp_path, mo
     assert {run.status for run in store.runs()} == {"stopped"}
     with launcher.holding_slot(store.folder, 0) as free:
         assert free  # no worker is left behind
-    assert main([*tiny.study(store, images, 12), "--pools", "gap", "--json"]) == 0
+    assert main([*tiny.study(store, images, 40), "--pools", "gap", "--json"]) == 0
     assert tiny.outcome(store, "three-modern-gap-seed0") == expected
 
 

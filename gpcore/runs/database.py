@@ -56,10 +56,20 @@ class Database:
     def stay_open(self) -> None:
         """Keep one idle connection: whenever the last one closes, SQLite folds its log into the file, at 10 ms a time."""
         with self._connected():  # whose errors are sentences
-            self._anchor = sqlite3.connect(self._address(), uri=True, check_same_thread=False)
+            self._anchor = sqlite3.connect(self._address(), uri=True, timeout=BUSY_SECONDS, check_same_thread=False)
             self._anchor.execute("SELECT count(*) FROM settings").fetchone()
         # Python's connections hold themselves in a cycle: without this the file stays open, and locked, until some collection.
         weakref.finalize(self, self._anchor.close)
+
+    def version(self) -> tuple[int, int]:
+        """What changes whenever others have changed the store since it was opened to stay open.
+
+        The file's time is part of it: of a store that it opened as immutable, SQLite never looks whether it has changed.
+        """
+        assert self._anchor is not None
+        with self._in_words():
+            changes = self._anchor.execute("PRAGMA data_version").fetchone()[0]
+        return changes, self.path.stat().st_mtime_ns if self.path.exists() else 0
 
     def compact(self) -> None:
         """One plain file without a write-ahead log, which can be opened read-only from anywhere."""
@@ -97,16 +107,18 @@ class Database:
 
     @contextlib.contextmanager
     def _connected(self) -> Iterator[sqlite3.Connection]:
-        connection = None
-        try:
+        with self._in_words(), contextlib.ExitStack() as at_the_end:
             connection = sqlite3.connect(self._address(), uri=True, timeout=BUSY_SECONDS, isolation_level=None)
+            at_the_end.callback(connection.close)
             connection.row_factory = sqlite3.Row
             yield connection
+
+    @contextlib.contextmanager
+    def _in_words(self) -> Iterator[None]:
+        try:
+            yield
         except sqlite3.DatabaseError as error:
             raise StoreError(self._explained(str(error))) from error
-        finally:
-            if connection is not None:
-                connection.close()
 
     def _address(self) -> str:
         address = self.path.absolute().as_uri()

@@ -49,9 +49,9 @@ def read_curve(connection: sqlite3.Connection, run: str, phase: Phase, at_most: 
         query = f"SELECT chunk * {CHUNK}, mean, low, high {ROWS}"
         steps, mean, low, high = np.array([tuple(row) for row in connection.execute(query, (run, phase))]).T
     else:
-        pairs = np.array(list(read_losses(connection, run, phase))).reshape(-1, 2)
-        steps, mean = pairs.T
-        low = high = mean
+        parts = [np.frombuffer(row["losses"], np.float32) for row in connection.execute(f"SELECT losses {ROWS}", (run, phase))]
+        mean = low = high = np.concatenate(parts, dtype=np.float64) if parts else np.zeros(0)
+        steps = np.arange(len(mean))
     return _thinned(steps, mean, low, high, at_most)
 
 

@@ -34,8 +34,11 @@ class Run:
 
     @property
     def epochs(self) -> list[Epoch]:
-        """What was measured after every epoch so far."""
-        return self.store.epochs(self.id)
+        """What was measured after every epoch so far; StoreError if the run was deleted since it was looked up."""
+        found = self.store.epochs(self.id)
+        if self.record.epochs_done and not found:
+            raise StoreError(f"{self.id} was deleted from {self.store.folder} meanwhile: choose another run.")
+        return found
 
     @property
     def saved_epochs(self) -> list[int]:

@@ -40,12 +40,12 @@ def unpack(packed: Packed, state: TrainingState, source: Path) -> None:
     tensors, metadata = packed
     weights = {name.removeprefix("weights."): tensor for name, tensor in tensors.items() if name.startswith("weights.")}
     checkpoint.load_weights(state.network, weights, source)
-    moments: dict[int, dict[str, torch.Tensor]] = {}
+    moments: dict[int, dict[str, Tensor]] = {}
     for name, tensor in tensors.items():
         if name.startswith("adam."):
             _, number, moment = name.split(".")
             moments.setdefault(int(number), {})[moment] = tensor
-    state.optimizer.load_state_dict(state.optimizer.state_dict() | {"state": moments})
+    state.load_moments(moments)
     state.step, state.epoch, state.seconds = int(metadata["step"]), int(metadata["epoch"]), float(metadata["seconds"])
 
 

@@ -11,7 +11,7 @@ import shutil
 import sqlite3
 import time
 import uuid
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -107,6 +107,12 @@ class Store:
             queued = connection.execute("SELECT count(*) FROM runs WHERE status = 'queued'").fetchone()[0]
             return queued + len(orphans(connection, self.folder))
 
+    def counts(self) -> dict[Status, int]:
+        """How many runs have each status."""
+        with self._database.reading() as connection:
+            rows = connection.execute("SELECT status, count(*) AS runs FROM runs GROUP BY status")
+            return {row["status"]: row["runs"] for row in rows}
+
     def idle(self) -> bool:
         """Whether no run is trained or waits for it."""
         with self._database.reading() as connection:
@@ -128,8 +134,8 @@ class Store:
             return self._insert(connection, recipe, None, connection.execute(query, values).fetchone()["pair"])
 
     def _insert(self, connection: sqlite3.Connection, recipe: Recipe, title: str | None, pair: str | None) -> str:
-        taken = {row["id"] for row in connection.execute("SELECT id FROM runs")}
-        run = _free_name(recipe, taken | {path.name for path in self.folder.iterdir()})
+        known = "SELECT count(*) FROM runs WHERE id = ?"
+        run = _free_name(recipe, lambda name: connection.execute(known, (name,)).fetchone()[0] or (self.folder / name).exists())
         now = time.time()
         connection.execute(
             "INSERT INTO runs (id, title, recipe, status, pair, created, position) VALUES (?, ?, ?, 'queued', ?, ?, ?)",
@@ -277,15 +283,23 @@ class Store:
                 raise ClaimLostError(f"{claim.run} was deleted, stopped or taken over: this worker no longer trains it.")
             yield connection
 
-    def seal(self) -> None:
-        """Make the store ready to be shipped: plain files only, and nothing that only further training needs."""
+    def seal(self, every_epoch: Callable[[RunRecord], bool] = lambda run: True) -> None:
+        """Make the store ready to be shipped: plain files only, and nothing that only further training needs.
+
+        Of a run for which `every_epoch` is false, the weights of its last epoch alone are kept; its figures stay all.
+        """
+        for run in self.runs():
+            last = self.weights(run.id, run.epochs_done)
+            for path in () if every_epoch(run) else self.run_folder(run.id).glob("epoch-*.safetensors"):
+                if path != last:
+                    path.unlink()
         for pattern in ("*/state-*.safetensors", ".*.lock", "worker.log"):
             for path in self.folder.glob(pattern):
                 path.unlink()
         self._database.compact()
 
 
-def _free_name(recipe: Recipe, taken: set[str]) -> str:
+def _free_name(recipe: Recipe, is_taken: Callable[[str], bool]) -> str:
     """An id that a person can read and type: `article-gap-seed0`, with the dataset in front where it is another."""
     parts = [recipe.name, recipe.pool, f"seed{recipe.seed}"]
     if recipe.placement != "usual":
@@ -294,6 +308,6 @@ def _free_name(recipe: Recipe, taken: set[str]) -> str:
         parts.insert(0, Path(recipe.dataset.removeprefix(FOLDER_PREFIX)).name)
     name = re.sub(r"[^a-z0-9]+", "-", "-".join(parts).lower()).strip("-")
     number, free = 2, name
-    while free in taken:
+    while is_taken(free):
         number, free = number + 1, f"{name}-{number}"
     return free

@@ -6,6 +6,7 @@ or asked for with more seeds, and goes on from what the stores hold.
 
 import collections
 import contextlib
+import functools
 import itertools
 import threading
 import time
@@ -19,7 +20,7 @@ from gpcore.data.datasets import load_dataset
 from gpcore.errors import DatasetError, RecipeError, StoreError
 from gpcore.recipe import FOLDER_PREFIX, Recipe
 from gpcore.runs import launcher
-from gpcore.runs.estimate import estimate, seconds_left
+from gpcore.runs.estimate import Estimate, estimate, seconds_left
 from gpcore.runs.records import RunRecord
 from gpcore.runs.store import Store
 from gpcore.runs.worker import Place, train_at
@@ -123,12 +124,30 @@ def _candidates(store: Store, others: Iterable[Store]) -> Iterator[Member]:
         yield from (Member(record.recipe, other, record) for record in other.runs() if record.status == "finished")
 
 
+@functools.lru_cache(maxsize=16_384)
 def _nameless(recipe: Recipe) -> Recipe:
+    """Kept, since a recipe is checked whenever it is made, and a study asks for hundreds of them at every look."""
     return recipe.but(name="any")
 
 
 def _rank(member: Member) -> tuple[int, int]:
     return PREFERENCE.index(member.status), -member.record.epochs_done if member.record else 0
+
+
+def followed(study: Study, store: Store, others: Sequence[Store] = ()) -> Iterator[list[Member]]:
+    """How the study stands, at every look anew: all of it whenever a run has begun or ended, else only what is under way."""
+    known: object = None
+    standing: list[Member] = []
+    while True:
+        counts = store.counts()  # which tell of a run that has begun and ended since the last look
+        active = {record.id: record for record in store.active()}
+        now = counts, [(record.id, record.status) for record in active.values()]
+        if not standing or now != known or any(member.active and member.name not in active for member in standing):
+            standing = members(study, store, others)
+        else:
+            standing = [replace(member, record=active[member.name]) if member.active else member for member in standing]
+        known = now
+        yield standing
 
 
 def check_datasets(unfinished: Iterable[Member], data: Path) -> None:
@@ -151,15 +170,23 @@ def time_left(standing: Sequence[Member], store: Store) -> float | None:
     running = [record for record in measured if record.status == "running"]
     if not running:
         return None
-    left = [_time_left(member, measured, running[0].device or "") for member in standing if not member.ended]
+    unfinished = [member for member in standing if not member.ended]
+    # One estimate for all runs alike, each of which looks at all that were measured.
+    alike = {_size(member.recipe): member.recipe for member in unfinished}
+    expected = {size: estimate(recipe, measured, running[0].device or "") for size, recipe in alike.items()}
+    left = [_time_left(member, expected[_size(member.recipe)]) for member in unfinished]
     known = [seconds for seconds in left if seconds is not None]
     return max(sum(known) / len(running), *known) if len(known) == len(left) else None
 
 
-def _time_left(member: Member, measured: Sequence[RunRecord], device: str) -> float | None:
+def _size(recipe: Recipe) -> tuple[str, int | None, int]:
+    """What an estimate depends on."""
+    return recipe.dataset, recipe.train_images, recipe.epochs
+
+
+def _time_left(member: Member, expected: Estimate | None) -> float | None:
     if member.record and member.status == "running" and (seconds := seconds_left(member.record)) is not None:
         return seconds
-    expected = estimate(member.recipe, measured, device)
     return expected.seconds * (1 - member.done) if expected else None
 
 
@@ -174,10 +201,11 @@ def train_here(study: Study, store: Store, data: Path, others: Sequence[Store] =
     """
     started: dict[int, Popen] = {}
     mine = queue_missing(study, store, others)
+    looks = followed(study, store, others)
     try:
         while True:
             launcher.start_missing(store, data, started)
-            standing = members(study, store, others)
+            standing = next(looks)
             yield standing
             if not any(member.active for member in standing):
                 return
@@ -222,12 +250,13 @@ def train_elsewhere(
     """
     crew = _Crew(store, place, [member for member in members(study, store, others) if not member.finished])
     threads = [threading.Thread(target=crew.work, daemon=True) for _ in range(at_once)]
+    looks = followed(study, store, others)
     for thread in threads:
         thread.start()
     try:
         while True:
             working = any(thread.is_alive() for thread in threads)
-            yield members(study, store, others)
+            yield next(looks) if working else members(study, store, others)
             if not working:
                 return
             time.sleep(LOOK_SECONDS)
