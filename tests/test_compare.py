@@ -7,8 +7,9 @@ import tiny
 from streamlit.testing.v1 import AppTest
 
 from gpcore.data.datasets import Dataset
+from gpcore.insight.settings import Setting
 from gpcore.runs.store import Store
-from ui import workers
+from ui import standings, workers
 
 
 @pytest.fixture
@@ -28,7 +29,7 @@ def shown(page: AppTest) -> str:
 
 @full_store
 def test_both_runs_are_compared(filled_store: Path) -> None:
-    page = AppTest.from_file("../app.py", default_timeout=60).run()
+    page = AppTest.from_file("../dashboard.py", default_timeout=60).run()
     text = shown(page)
     assert "points** ahead" in text or "equally many" in text
     assert len(page.metric) == 2
@@ -36,13 +37,14 @@ def test_both_runs_are_compared(filled_store: Path) -> None:
     assert [metric.value for metric in page.metric] == [f"{record.last.validation_accuracy:.2%}" for record in records]
     assert "18,370 parameters" in text
     assert "on the logits" in text
-    table = page.dataframe[0].value
+    page.session_state["all-runs"] = True
+    table = page.run().dataframe[0].value
     assert set(table["run"]) == {f"{filled_store.name}/{record.id}" for record in records}
 
 
 @full_store
 def test_one_run_alone_and_none() -> None:
-    page = AppTest.from_file("../app.py", default_timeout=60).run()
+    page = AppTest.from_file("../dashboard.py", default_timeout=60).run()
     first = page.multiselect(key="runs").value[0]
     page.multiselect(key="runs").set_value([first]).run()
     assert len(page.metric) == 1
@@ -52,22 +54,36 @@ def test_one_run_alone_and_none() -> None:
 
 
 @full_store
+def test_a_title_is_shown_as_it_is_and_a_run_that_was_deleted_is_gone(own_copy: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("POOLSCOPE_CHECKPOINTS", str(own_copy))
+    page = AppTest.from_file("../dashboard.py", default_timeout=60).run()
+    first, second = Store(own_copy).runs()
+    Store(own_copy).rename(first.id, "$a$ **b**")
+    assert r"**\$a\$ \*\*b\*\***" in shown(page.run())
+    assert page.metric[0].label.startswith(r"\$a\$ \*\*b\*\* ·")
+    Store(own_copy).delete(first.id)
+    assert "ahead" not in shown(page.run())
+    assert page.multiselect(key="runs").value == [f"{own_copy.name}/{second.id}"]
+
+
+@full_store
 def test_damaged_weights_are_a_sentence(own_copy: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     for path in own_copy.glob("*/epoch-*.safetensors"):
         path.write_bytes(path.read_bytes()[:100])
     monkeypatch.setenv("POOLSCOPE_CHECKPOINTS", str(own_copy))
-    page = AppTest.from_file("../app.py", default_timeout=60).run()
+    page = AppTest.from_file("../dashboard.py", default_timeout=60).run()
     assert not page.exception
     assert "damaged" in page.error[0].value
+    assert page.multiselect(key="study-pools").value == ["gap", "gmp"]  # the rest of the page is there
 
 
 @pytest.mark.usefixtures("empty_environment")
 def test_empty_store_says_what_to_do() -> None:
-    assert "no trained runs yet" in shown(AppTest.from_file("../app.py", default_timeout=60).run())
+    assert "no trained runs yet" in shown(AppTest.from_file("../dashboard.py", default_timeout=60).run())
 
 
 def test_a_study_is_queued_trained_and_judged(empty_environment: Path, images: Path) -> None:
-    page = AppTest.from_file("../app.py", default_timeout=120).run()
+    page = AppTest.from_file("../dashboard.py", default_timeout=120).run()
     assert "no trained runs yet" in shown(page)
     store = Store(empty_environment)
     tiny.train(store, tiny.recipe(images, epochs=1))
@@ -84,14 +100,21 @@ def test_a_study_is_queued_trained_and_judged(empty_environment: Path, images: P
         process.kill()
         process.wait()
     text = shown(page.run())
-    assert "article on folder:" in str(page.selectbox(key="setting").options)
+    assert page.selectbox(key="setting").options == ["article on three, 1 epoch"]
     assert "Holm" in text
     assert "Too few seeds to tell" in text
 
 
+def test_settings_on_folders_of_one_name_are_told_apart(images: Path, tmp_path: Path) -> None:
+    first, second = (Setting(tiny.recipe(folder, epochs=1), {}) for folder in (images, tmp_path / "other" / "three"))
+    found = standings.titled([first, second])
+    assert list(found.values()) == [first, second]
+    assert list(found) == [first.title, f"{second.title} (folder:{tmp_path}/other/three)"]
+
+
 @full_store
 def test_a_study_on_nothing_is_one_sentence() -> None:
-    page = AppTest.from_file("../app.py", default_timeout=60).run()
+    page = AppTest.from_file("../dashboard.py", default_timeout=60).run()
     page.text_input(key="study-dataset").set_value("folder:/nowhere/at/all")
     next(button for button in page.button if button.label == "Train what is missing").click()
     assert "There is no folder /nowhere/at/all" in shown(page.run())

@@ -1,44 +1,82 @@
-"""Tables of poolings over seeds, against SciPy."""
+"""Tables of poolings over seeds, against SciPy and statsmodels."""
 
 import pytest
 from scipy import stats
+from statsmodels.stats.multitest import multipletests
 
-from gpcore.insight.standings import tables
-from gpcore.recipe import MODERN
+from gpcore.insight.standings import tables, title_of
+from gpcore.recipe import MODERN, Pool, Recipe
 
 GAP = [0.921, 0.919, 0.922, 0.918, 0.920, 0.923, 0.921, 0.917, 0.920, 0.922]
 GMP = [0.911, 0.912, 0.910, 0.909, 0.913, 0.911, 0.910, 0.912, 0.908, 0.911]
 LSE = [0.920, 0.921, 0.920, 0.919, 0.921, 0.920, 0.923, 0.918, 0.919, 0.921]
+GEM = [accuracy + 0.003 for accuracy in GAP[:9]] + [GAP[9] - 0.001]
+MLP = [0.9, 0.91, 0.92, 0.93, 0.94]
 
 
-def test_tables_rank_the_poolings_and_judge_every_pair_together():
-    results = [
-        (MODERN.but(pool=pool, seed=seed), accuracy)
-        for pool, accuracies in (("gmp", GMP), ("lse", LSE), ("gap", GAP))
-        for seed, accuracy in enumerate(accuracies)
-    ]
-    [table] = tables(results)
-    assert [standing.pool for standing in table.standings] == ["gap", "lse", "gmp"]
-    mean = table.standings[0].mean
+def measured(**accuracies: list[float]) -> list[tuple[Recipe, float]]:
+    return [(MODERN.but(pool=pool, seed=seed), each) for pool, found in accuracies.items() for seed, each in enumerate(found)]
+
+
+def plain_p(first: list[float], second: list[float]) -> float:
+    differences = [a - b for a, b in zip(first, second, strict=True)]
+    found = stats.permutation_test(
+        (differences,), lambda x, axis: x.mean(axis), vectorized=True, permutation_type="samples", n_resamples=2**16
+    )
+    return found.pvalue
+
+
+def test_every_head_is_ranked_and_judged_against_gap_alone():
+    [table] = tables(measured(gmp=GMP, gem=GEM, lse=LSE, gap=GAP))
+    assert [standing.pool for standing in table.standings] == ["gem", "gap", "lse", "gmp"]
+    mean = table.standings[1].mean
     low, high = stats.t.interval(0.95, 9, sum(GAP) / 10, stats.sem(GAP))
     assert (mean.value - mean.margin, mean.value + mean.margin) == pytest.approx((low, high))
-    pairs = [(verdict.comparison.first, verdict.comparison.second) for verdict in table.verdicts]
-    assert pairs == [("GAP", "LSE"), ("GAP", "GMP"), ("LSE", "GMP")]
-    plain = [stats.permutation_test(([a - b for a, b in zip(*pair, strict=True)],), lambda x, axis: x.mean(axis),
-             vectorized=True, permutation_type="samples", n_resamples=2**16).pvalue
-             for pair in ((GAP, LSE), (GAP, GMP), (LSE, GMP))]  # fmt: skip
-    corrected = [plain[0], min(3 * plain[1], 1), 3 * plain[1]]  # the two small ones are equal: both 2 / 2^10
-    assert [verdict.p_value for verdict in table.verdicts] == pytest.approx(corrected)
-    assert [verdict.outcome for verdict in table.verdicts] == ["none", "first", "first"]
+    assert table.reference == "gap"
+    assert list(table.verdicts) == ["gem", "lse", "gmp"]
+    expected = multipletests([plain_p(one, GAP) for one in (GEM, LSE, GMP)], method="holm")[1]
+    assert [verdict.p_value for verdict in table.verdicts.values()] == pytest.approx(expected.tolist())
+    assert [verdict.outcome for verdict in table.verdicts.values()] == ["first", "none", "second"]
+    assert table.verdicts["gem"].sentence.startswith("GEM better by 0.26 ± 0.09 points than GAP (10 seeds, p = 0.00")
+    assert table.sentence == "Against GAP, GEM is better; GMP is worse; no difference was found for LSE."
 
 
-def test_holm_counts_the_pairs_of_all_tables_and_pairs_without_a_common_seed_are_left_out():
-    first = [(MODERN.but(pool=pool, seed=seed), 0.9 + seed / 100) for pool in ("gap", "gmp") for seed in range(3)]
+def test_eight_heads_with_ten_seeds_can_be_told_apart_and_those_with_five_say_what_they_lack():
+    few: dict[Pool, list[float]] = {"lse": MLP, "avgmax": MLP, "gem": MLP, "attention": MLP, "mlp": MLP, "mlp-dropout": MLP}
+    [table] = tables(measured(gap=GAP, gmp=GMP, **few))
+    assert table.verdicts["gmp"].outcome == "second"
+    assert table.verdicts["gmp"].p_value == pytest.approx(plain_p(GMP, GAP))
+    assert "5 seeds can show no difference at all: 9 are needed for 7 comparisons" in table.verdicts["mlp"].sentence
+    assert table.sentence.endswith("LSE, avgmax, GEM, attention, MLP and mlp-dropout have too few seeds to tell.")
+    [full] = tables(measured(gap=GAP, gmp=GMP, **dict.fromkeys(few, GMP)))
+    assert {verdict.outcome for verdict in full.verdicts.values()} == {"second"}
+
+
+def test_each_table_is_a_family_of_its_own():
+    first = [*measured(gap=GAP, gmp=GMP)]
     second = [(recipe.but(dataset="mnist"), accuracy) for recipe, accuracy in first]
-    alone = [(MODERN.but(pool="lse", seed=9), 0.5)]
-    found = tables([*first, *second, *alone])
+    found = tables([*first, *second])
     assert [table.setting.dataset for table in found] == ["fashion-mnist", "mnist"]
-    assert [len(table.verdicts) for table in found] == [1, 1]
-    assert {verdict.comparisons for table in found for verdict in table.verdicts} == {2}
-    assert [standing.pool for standing in found[0].standings][-1] == "lse"
+    assert {verdict.comparisons for table in found for verdict in table.verdicts.values()} == {1}
     assert tables([]) == []
+
+
+def test_without_gap_the_others_are_compared_with_the_first_head_whatever_the_results():
+    [table] = tables(measured(lse=LSE, gmp=GMP))
+    assert table.reference == "gmp"
+    assert table.sentence == "Against GMP, LSE is better."
+
+
+def test_a_head_without_a_common_seed_is_ranked_and_not_judged():
+    [table] = tables([*measured(gap=GAP), (MODERN.but(pool="lse", seed=99), 0.5)])
+    assert [standing.pool for standing in table.standings] == ["gap", "lse"]
+    assert table.verdicts == {}
+    assert table.sentence == "Against GAP, LSE shares no seed with it."
+    [alone] = tables(measured(gap=GAP))
+    assert alone.sentence == "Only GAP has been trained: nothing to compare it with."
+
+
+def test_a_title_names_what_was_changed():
+    assert title_of(MODERN) == "modern on fashion-mnist, 20 epochs"
+    changed = MODERN.but(dataset="folder:some/where/cifar10-jpeg", epochs=1, train_images=10_000)
+    assert title_of(changed) == "modern on cifar10-jpeg, 1 epoch, train images 10000"

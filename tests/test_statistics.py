@@ -155,10 +155,10 @@ NOISE = [0.004, -0.003, 0.001, -0.002, 0.003, -0.001, 0.002, 0.001, -0.001, 0.00
 
 def test_a_clear_difference_is_named_with_its_interval():
     assert verdict(CLEAR).outcome == "first"
-    assert verdict(CLEAR).sentence == "GAP better by 0.9 ± 0.2 points (10 seeds, p = 0.002)."
+    assert verdict(CLEAR).sentence == "GAP better by 0.9 ± 0.2 points than GMP (10 seeds, p = 0.002)."
     against = verdict([-difference for difference in CLEAR])
     assert against.outcome == "second"
-    assert against.sentence == "GMP better by 0.9 ± 0.2 points (10 seeds, p = 0.002)."
+    assert against.sentence == "GMP better by 0.9 ± 0.2 points than GAP (10 seeds, p = 0.002)."
 
 
 def test_no_difference_is_an_answer_and_says_what_it_leaves_room_for():
@@ -177,8 +177,8 @@ def test_five_seeds_are_too_few_whatever_they_show(seeds):
     found = verdict([0.1 + seed / 1000 for seed in range(seeds)])
     assert found.outcome == "too few"
     assert found.p_value >= 0.05
-    assert f"with {seeds} p is never below {2 / 2**seeds:.2g}; train at least 6." in found.sentence
-    assert "GAP is ahead by 10." in found.sentence
+    assert f"but {seeds} seeds can show no difference at all: 6 are needed." in found.sentence
+    assert "GAP is ahead of GMP by 10." in found.sentence
 
 
 def test_six_seeds_are_enough_for_one_comparison():
@@ -187,7 +187,7 @@ def test_six_seeds_are_enough_for_one_comparison():
 
 def test_a_single_seed_tells_nothing():
     assert verdict([-0.012]).sentence == (
-        "One seed can't tell: GMP is ahead by 1.2 points there, and another may turn it around; train at least 6."
+        "One seed can't tell: GMP is ahead of GAP by 1.2 points there, and another may turn it around; 6 are needed."
     )
     assert "GAP and GMP are level there" in verdict([0.0]).sentence
 
@@ -195,7 +195,7 @@ def test_a_single_seed_tells_nothing():
 def test_many_comparisons_need_more_seeds_and_say_so():
     family = [Comparison("GAP", name, paired(CLEAR[:8])) for name in "abcdefg"]
     assert {one.outcome for one in verdicts(family)} == {"too few"}
-    assert "train at least 9 for 7 comparisons" in verdicts(family)[0].sentence
+    assert "8 seeds can show no difference at all: 9 are needed for 7 comparisons" in verdicts(family)[0].sentence
     assert statistics.seeds_needed(7) == 9
     longer = [Comparison("GAP", name, paired(CLEAR)) for name in "abcdefg"]
     assert {one.outcome for one in verdicts(longer)} == {"first"}
@@ -209,6 +209,17 @@ def test_the_correction_is_holms_over_the_whole_family():
     assert [one.outcome for one in verdicts(family)] == ["first", "none", "first", "none"]
 
 
+def test_what_cannot_be_tested_takes_nothing_from_what_can():
+    hopeless = [Comparison("a", name, paired(CLEAR[:5])) for name in "bcd"]
+    family = [hopeless[0], Comparison("a", "e", paired(CLEAR)), hopeless[1], Comparison("a", "f", paired(NOISE)), hopeless[2]]
+    found = verdicts(family)
+    assert [one.outcome for one in found] == ["too few", "first", "too few", "none", "too few"]
+    alone = [family[place].paired.p_value for place in (1, 3)]
+    expected = multipletests(alone, method="holm")[1].tolist()
+    assert [found[place].p_value for place in (1, 3)] == pytest.approx(expected)
+    assert "5 seeds can show no difference at all: 8 are needed for 5 comparisons" in found[0].sentence
+
+
 def test_under_no_difference_the_rule_raises_a_false_alarm_in_at_most_one_of_twenty():
     generator = np.random.default_rng(0)
     alarms = [verdict(generator.normal(0, 0.003, 7).tolist()).outcome != "none" for _ in range(300)]
@@ -217,7 +228,7 @@ def test_under_no_difference_the_rule_raises_a_false_alarm_in_at_most_one_of_twe
 
 def test_a_margin_below_a_tenth_of_a_point_keeps_its_second_decimal():
     steady = [0.0050 + sign * 0.0001 for sign in (1, -1, 1, -1, 1, -1)]
-    assert verdict(steady).sentence == "GAP better by 0.50 ± 0.01 points (6 seeds, p = 0.031)."
+    assert verdict(steady).sentence == "GAP better by 0.50 ± 0.01 points than GMP (6 seeds, p = 0.031)."
 
 
 def test_really_trained_networks_get_a_verdict(small_dataset: Dataset):

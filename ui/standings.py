@@ -1,36 +1,103 @@
-"""The part of *Compare* that is about seeds: how the poolings stand over all of them, and studies that train more."""
+"""The parts of *Compare* that are about seeds: the verdict over all settings, and one setting in detail."""
 
-from typing import get_args
+from collections.abc import Sequence
 
+import pandas as pd
 import streamlit as st
 
+from gpcore.figures import heads, learning
 from gpcore.figures import standings as figures
-from gpcore.insight.standings import Table, tables
-from gpcore.recipe import RECIPES, Pool
+from gpcore.insight import published
+from gpcore.insight.settings import (
+    Setting,
+    bands,
+    class_accuracies,
+    costs,
+    curves_of,
+    overfitting_sentence,
+    reachable,
+    settings,
+    times_to,
+    usual_device,
+)
+from gpcore.insight.standings import LEGEND, RULE, named, row
 from gpcore.runs.run import Run
-from gpcore.runs.store import Store
-from gpcore.runs.study import Study, check_datasets, members, queue_missing
-from ui import cached, workers
-from ui.inside_grids import csv_button, figure_shown
+from ui.widgets import csv_button, errors_shown, figure_shown
+from ui.wording import plain
 
 
-def show_standings(found: dict[str, Run]) -> None:
-    """For every setting that has been trained with several seeds: a chart, and a verdict on every pair of poolings."""
-    finished = [run for run in found.values() if run.record.status == "finished" and run.record.last]
-    results = [(run.recipe, run.record.last.validation_accuracy) for run in finished if run.record.last]
-    several = {_title(table): table for table in tables(results) if max(each.mean.count for each in table.standings) > 1}
+def show_verdict(found: dict[str, Run]) -> list[Setting]:
+    """One sentence and one row of a table for every setting that has been trained with several seeds; those settings."""
+    several = [setting for setting in _settings(found, _marks(found)) if setting.seeds > 1]
     if not several:
         st.info(
             "So far every recipe has been trained with one seed only, and what another seed would change may be more than the "
             "difference between two poolings. A study below trains the others.",
             icon=":material/casino:",
         )
-        return
-    table = several[st.selectbox("Over the seeds of", list(several), key="setting")]
-    figure_shown(figures.accuracies(table), "standings", "accuracy-over-seeds")
-    for verdict in table.verdicts:
+        return []
+    for setting in several:
+        if not setting.on_canvas:
+            st.markdown(f":material/balance: **{plain(setting.title)}** — {setting.accuracies.sentence}")
+    rows = [row(setting.accuracies) for setting in several]
+    frame = pd.DataFrame(rows)
+    columns = {name: st.column_config.TextColumn(width=115) for name in rows[0] if name not in ("seeds", "recipe")}
+    columns["dataset"] = st.column_config.TextColumn(pinned=True, width=115)
+    st.dataframe(frame.loc[:, (frame != "").any()], hide_index=True, width="stretch", column_config=columns)
+    st.caption(f"Validation accuracy in per cent, mean ± 95 % interval over seeds. {LEGEND}.")
+    with st.expander("The rule of these verdicts", icon=":material/gavel:"):
+        st.markdown(RULE)
+    return several
+
+
+def _marks(found: dict[str, Run]) -> tuple[tuple[str, str, float | None], ...]:
+    return tuple((key, run.record.status, run.record.finished) for key, run in found.items())
+
+
+@st.cache_resource(max_entries=4, show_spinner=False)
+def _settings(_found: dict[str, Run], marks: tuple[tuple[str, str, float | None], ...]) -> list[Setting]:
+    return settings(_found.values())
+
+
+@st.fragment
+def show_setting(several: Sequence[Setting]) -> None:
+    """One setting in detail, in tabs of which only the open one is computed."""
+    titles = titled(several)
+    setting = titles[st.selectbox("Over the seeds of", list(titles), key="setting", bind="query-params")]
+    parts = {
+        "Seeds": _show_seeds,
+        "Learning": _show_learning,
+        "Overfitting": _show_overfitting,
+        "Classes": _show_classes,
+        "Time": _show_times,
+        "Cost": _show_costs,
+    }
+    if setting.recipe.dataset == "fashion-mnist":
+        parts["Published"] = _show_published
+    for tab, show in zip(st.tabs(list(parts), key="part", bind="query-params"), parts.values(), strict=True):
+        if tab.open:
+            with tab, errors_shown(go_on=True):
+                show(setting)
+
+
+def titled(settings: Sequence[Setting]) -> dict[str, Setting]:
+    """The settings by what to call them: where two folders share their name, the later one by its whole path."""
+    titles: dict[str, Setting] = {}
+    for setting in settings:
+        titles[f"{setting.title} ({setting.recipe.dataset})" if setting.title in titles else setting.title] = setting
+    return titles
+
+
+def _show_seeds(setting: Setting) -> None:
+    table = setting.accuracies
+    left, right = st.columns(2, gap="large")
+    with left:
+        figure_shown(figures.over_seeds(table), "standings", "accuracy-over-seeds")
+    with right:
+        figure_shown(figures.differences(table), "differences", "paired-differences")
+    for verdict in table.verdicts.values():
         st.markdown(f":material/balance: {verdict.sentence}")
-    st.caption("p is from the exact sign-flip test on the seeds' paired differences, after Holm's correction for all pairs.")
+    st.caption("Left every seed and the mean with its 95 % interval; right the same seeds in pairs, with a bootstrap interval.")
     rows = [
         {"pooling": standing.pool, "seed": seed, "accuracy": accuracy}
         for standing in table.standings
@@ -39,36 +106,74 @@ def show_standings(found: dict[str, Run]) -> None:
     csv_button("Every seed", lambda: rows, "seeds.csv", "seeds-csv")
 
 
-def _title(table: Table) -> str:
-    setting = table.setting
-    placed = ", on features" if setting.placement == "features" else ""
-    return f"{setting.name} on {setting.dataset}, {setting.epochs} epochs{placed}"
+def _show_learning(setting: Setting) -> None:
+    drawn = bands(curves_of(setting))
+    figure_shown(learning.learning_curves(drawn), "learning", "learning-curves")
+    st.caption("Strong: validation accuracy, the mean with a band from the lowest seed to the highest. Dotted: training.")
+    rows = [
+        {"pooling": band.pool, "epoch": epoch, "mean": mean, "lowest": low, "highest": high, "training": training}
+        for band in drawn
+        for epoch, mean, low, high, training in zip(band.epochs, band.mean, band.low, band.high, band.training, strict=True)
+    ]
+    csv_button("These curves", lambda: rows, "learning.csv", "learning-csv")
 
 
-def study_form() -> None:
-    """A form that queues what a study still lacks; the Train page then shows it live."""
-    with st.expander("Train a study: poolings × seeds", icon=":material/science:"), st.form("study", border=False):
-        first, second, third = st.columns([2, 1, 1])
-        pools = first.multiselect("Poolings", list(get_args(Pool)), ["gap", "gmp"], key="study-pools")
-        recipe = second.selectbox("Recipe", list(RECIPES), list(RECIPES).index("modern"), key="study-recipe")
-        dataset = third.text_input("Dataset", "fashion-mnist", key="study-dataset")
-        seeds = first.slider("Seeds", 1, 20, 6, key="study-seeds", help="Fewer than 6 can't make any difference significant.")
-        epochs = second.number_input("Epochs", 1, 1000, RECIPES["modern"].epochs, key="study-epochs")
-        asked = st.form_submit_button("Train what is missing", icon=":material/playlist_add:")
-    if asked:
-        study = Study(tuple(pools), tuple(range(seeds)), (dataset,), (RECIPES[recipe].but(epochs=epochs),))
-        _start(study)
+def _show_overfitting(setting: Setting) -> None:
+    if sentence := overfitting_sentence(setting):
+        st.markdown(f":material/gavel: {sentence}")
+    title = "training less validation accuracy after the last epoch"
+    figure_shown(figures.over_seeds(setting.overfitting, title), "overfitting", "overfitting")
+    st.caption("How much better a network is on the images that it has seen than on new ones; 95 % intervals over seeds.")
 
 
-def _start(study: Study) -> None:
-    store, shipped = cached.own_store(), cached.shipped_store_folder()
-    others = [Store(shipped, read_only=True)] if (shipped / "runs.db").is_file() else []
-    check_datasets([member for member in members(study, store, others) if not member.finished], cached.data_folder())
-    queued = queue_missing(study, store, others)
-    workers.start_missing(store)
-    there = sum(member.finished for member in members(study, store, others))
-    st.success(
-        f"{len(queued)} of {len(study.recipes)} runs were queued, {there} had been trained before. *Train* shows them live, "
-        "and the verdict stands here as soon as they are finished.",
-        icon=":material/playlist_add_check:",
+def _show_classes(setting: Setting) -> None:
+    shares, classes = class_accuracies(setting), setting.every_run[0].classes
+    figure_shown(heads.per_class(shares, classes), "per-class", "per-class")
+    rows = [
+        {"pooling": pool, "class": name, "accuracy": share}
+        for pool, found in shares.items()
+        for name, share in zip(classes, found, strict=True)
+    ]
+    csv_button("These accuracies", lambda: rows, "per-class.csv", "per-class-csv")
+
+
+def _show_times(setting: Setting) -> None:
+    curves = curves_of(setting)
+    best = reachable(curves)
+    target = st.number_input("Validation accuracy to reach", 0.0, 1.0, best, 0.01, format="%.2f", key=f"target {setting.title}")
+    reached = times_to(target, setting, curves)
+    device = usual_device(setting)
+    figure_shown(learning.times(reached, device), "times", "time-to-accuracy")
+    if never := [f"{head.never} of {named(head.pool)}" for head in reached if head.never]:
+        st.caption(f"Runs that never reached it: {', '.join(never)}.")
+    st.caption(
+        f"The epoch after which a run first had that accuracy, and its seconds until then: only of runs on {device}, since "
+        "seconds on another device are others; what else ran on the machine counts too."
+    )
+
+
+def _show_costs(setting: Setting) -> None:
+    rows = [
+        {
+            "head": named(pool),
+            "parameters": cost.parameters,
+            "of these the head": cost.head_parameters,
+            "FLOPs for an image": cost.flops,
+            "of those the head": cost.head_flops,
+        }
+        for pool, cost in costs(setting).items()
+    ]
+    whole = {name: st.column_config.NumberColumn(format="localized") for name in rows[0] if name != "head"}
+    st.dataframe(pd.DataFrame(rows), hide_index=True, width="stretch", column_config=whole)
+    st.caption("A multiplication and an addition are two FLOPs. All heads stand behind the same trunk.")
+    csv_button("Costs", lambda: rows, "costs.csv", "costs-csv")
+
+
+def _show_published(setting: Setting) -> None:
+    parameters = {pool: cost.parameters for pool, cost in costs(setting).items()}
+    figure_shown(heads.published(setting.accuracies.standings, parameters), "published", "published")
+    st.dataframe(pd.DataFrame(published.rows()), hide_index=True, height=240)
+    st.caption(
+        f"Grey: what others report, from [the dataset's own list]({published.SOURCE}), whose authors say that they have not "
+        "tested it. One number each, without seeds or intervals, and trained as each of them chose."
     )

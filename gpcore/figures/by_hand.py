@@ -1,28 +1,20 @@
 """A small map of numbers, drawn so that the numbers can be read."""
 
-import plotly.graph_objects as go
 from jaxtyping import Float
 from torch import Tensor
 
-from gpcore.figures.cells import cells
+from gpcore.figures.sheet import Matrix, Outline, Sheet
 from gpcore.figures.theme import POOL_COLOURS
 from gpcore.recipe import Pool
 
+HEIGHT = 150
 
-def gradient_grid(gradient: Float[Tensor, "height width"], pool: Pool) -> go.Figure:
-    """How much of the gradient goes to each cell, in the pooling's colour: 1 is all of it."""
-    values = gradient.tolist()
-    rows, columns = ([str(number + 1) for number in range(size)] for size in gradient.shape)
-    hidden = {"visible": False, "fixedrange": True}
-    return cells(
-        strength=values,
-        texts=[[f"{value:.2f}" for value in row] for row in values],
-        hovers=[[f"row {r}, column {c}: {value:.4f}" for c, value in enumerate(row, 1)] for r, row in enumerate(values, 1)],
-        colour=POOL_COLOURS[pool],
-        rows=rows,
-        columns=columns,
-        height=150,
-        margin={"l": 0, "r": 0, "t": 0, "b": 0},
-        xaxis=hidden,
-        yaxis=hidden,
-    )
+
+def gradient_sheet(gradient: Float[Tensor, "height width"], pool: Pool) -> Sheet:
+    """How much of the gradient goes to each cell, framed in the pooling's colour: 1 is all of it.
+
+    A sheet, since a page redraws a dozen of them at every change, which took Plotly most of a second.
+    """
+    written = [[f"{value:.2f}" for value in row] for row in gradient.tolist()]
+    cells = Matrix(gradient, 0.0, 1.0, "weight", name="share of the gradient", written=written)
+    return Sheet(1.0, 1.0, HEIGHT, [cells], outlines=[Outline(0, 0, 1, 1, POOL_COLOURS[pool], 3)])

@@ -8,6 +8,7 @@ import numpy as np
 from gpcore.figures.panels import Panel, Row, corner, panels_sheet, signed
 from gpcore.figures.sheet import Matrix, Outline, Sheet
 from gpcore.insight.evidence import Box, cell_size, on_the_image, own_pixels, receptive_field
+from gpcore.insight.features import ends
 from gpcore.insight.look import Look
 
 EVIDENCE_HEIGHT, IMAGE_HEIGHT = 370, 200
@@ -51,14 +52,13 @@ def over_the_image(look: Look, name: str) -> Sheet:
     laid = on_the_image(cells, cell_size(network), height, width)
     by_pixel = look.gradients.pixels.sum(0)
     largest = max(by_pixel.abs().max().item(), 1e-12)
-    low, high = laid.min().item(), laid.max().item()
     panels = (
         Panel(picture, "photograph", f"class map of {name}"),
         Panel(look.gradients.cells, "weight", "gradient on the class map"),
         Panel(picture, "photograph", "gradient on the image"),
     )
     over = (
-        Matrix(laid, low, high if high > low else low + 1, "brightness", *corner(0, 0), "class map", opacity=0.6),
+        Matrix(laid, *ends(laid), "brightness", *corner(0, 0), "class map", opacity=0.6),
         Matrix(by_pixel, -largest, largest, "over a photograph", *corner(0, 2), "gradient"),
     )
     row, column = look.evidence.strongest_cell(look.answer)

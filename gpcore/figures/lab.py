@@ -9,7 +9,7 @@ from gpcore.figures.insight import Line
 from gpcore.figures.sheet import Matrix, Sheet, Text
 from gpcore.figures.theme import POOL_COLOURS, layout
 from gpcore.insight.positions import PositionMap
-from gpcore.insight.standings import Standing, Table
+from gpcore.insight.standings import Standing, Table, named
 from gpcore.recipe import CANVAS_PREFIX, Recipe, canvas_settings
 
 HEIGHT = 360
@@ -73,7 +73,7 @@ def crossover(points: Sequence[Point], along: str) -> go.Figure:
             x=[getattr(point, along) for point in own],
             y=[mean.value for mean in means],
             error_y={"array": [mean.margin or 0 for mean in means], "thickness": 1.5},
-            name=pool.upper() if len(pool) == 3 else pool,
+            name=named(pool),
             mode="lines+markers",
             line={"color": POOL_COLOURS[pool], "width": 2},
             customdata=[mean.count for mean in means],

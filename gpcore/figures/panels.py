@@ -8,6 +8,7 @@ from jaxtyping import Float
 from torch import Tensor
 
 from gpcore.figures.sheet import Matrix, Outline, Scale, Sheet, Text
+from gpcore.insight.features import ends
 
 ROOM = 0.32
 """Between two panels, as a part of a panel's width."""
@@ -93,8 +94,7 @@ def _colouring(panel: Panel) -> tuple[float, float, Scale]:
             largest = panel.largest or max(panel.values.abs().max().item(), 1e-12)
             return -largest, largest, "for and against"
         case "value":
-            low, high = panel.values.min().item(), panel.values.max().item()
-            return low, high if high > low else low + 1, "brightness"
+            return *ends(panel.values), "brightness"
 
 
 def _texts(number: int, row: Row) -> list[Text]:

@@ -1,37 +1,80 @@
-"""How poolings stand against each other over seeds, as one chart."""
+"""How heads stand against each other over seeds: a row for each, dots for seeds, a diamond for their mean with its interval."""
+
+from collections.abc import Sequence
 
 import plotly.graph_objects as go
 
-from gpcore.figures.theme import POOL_COLOURS, layout
-from gpcore.insight.standings import Table
+from gpcore.figures.theme import NEUTRAL, POOL_COLOURS, layout
+from gpcore.insight.standings import Table, named
+from gpcore.recipe import Pool
 
 ROW_HEIGHT = 44
-"""Pixels for each pooling."""
+"""Pixels for each head."""
 
 
-def accuracies(table: Table) -> go.Figure:
-    """Every seed as a dot, the mean with its 95 % interval as a bar, a row for each pooling, the best on top."""
+def over_seeds(table: Table, title: str = "validation accuracy") -> go.Figure:
+    """What was measured, with the 95 % interval of the mean over seeds, the highest mean on top."""
     figure = go.Figure()
     for standing in table.standings:
-        colour, mean = POOL_COLOURS[standing.pool], standing.mean
-        figure.add_scatter(
-            x=list(standing.accuracies.values()),
-            y=[standing.pool] * len(standing.accuracies),
-            text=[f"seed {seed}" for seed in standing.accuracies],
-            mode="markers",
-            marker={"color": colour, "size": 8, "opacity": 0.45},
-            hovertemplate="%{text}: %{x:.2%}<extra></extra>",
-        )
+        numbers, mean = standing.accuracies, standing.mean
         margin = mean.margin or 0.0
-        figure.add_scatter(
-            x=[mean.value],
-            y=[standing.pool],
-            error_x={"array": [margin], "thickness": 2.5, "width": 8},
-            mode="markers",
-            marker={"color": colour, "size": 13, "symbol": "diamond"},
-            hovertemplate=f"mean %{{x:.2%}} ± {margin:.2%}<extra></extra>",
+        _row(figure, standing.pool, list(numbers), list(numbers.values()), mean.value, margin, margin, f"{mean.value:.2%}")
+    figure.update_xaxes(title=title, tickformat=".1%")
+    return _rows(figure, len(table.standings))
+
+
+def differences(table: Table) -> go.Figure:
+    """Each head less the reference, seed by seed, with the mean and its 95 % bootstrap interval; right of zero is better."""
+    figure = go.Figure()
+    figure.add_vline(0, line={"color": NEUTRAL, "width": 1.5})
+    for pool, verdict in table.verdicts.items():
+        paired = verdict.comparison.paired
+        mean = paired.mean.value
+        low, high = paired.bootstrap or (mean, mean)
+        points = [100 * value for value in paired.differences]
+        _row(
+            figure,
+            pool,
+            paired.seeds,
+            points,
+            100 * mean,
+            100 * (high - mean),
+            100 * (mean - low),
+            f"{100 * mean:+.2f} points, 95 % bootstrap interval {100 * low:+.2f} to {100 * high:+.2f}",
         )
-    figure.update_xaxes(title="validation accuracy", tickformat=".1%")
-    height = 90 + ROW_HEIGHT * len(table.standings)
-    layout(figure, height, showlegend=False, margin={"l": 90, "r": 12, "t": 8, "b": 44})
+    figure.update_xaxes(title=f"points better than {named(table.reference)} with the same seed", tickformat="+.1f")
+    return _rows(figure, len(table.verdicts))
+
+
+def _row(
+    figure: go.Figure,
+    pool: Pool,
+    seeds: Sequence[int],
+    values: Sequence[float],
+    mean: float,
+    above: float,
+    below: float,
+    said: str,
+) -> None:
+    colour, name = POOL_COLOURS[pool], named(pool)
+    figure.add_scatter(
+        x=values,
+        y=[name] * len(values),
+        text=[f"seed {seed}" for seed in seeds],
+        mode="markers",
+        marker={"color": colour, "size": 8, "opacity": 0.45},
+        hovertemplate="%{text}: %{x}<extra></extra>",
+    )
+    figure.add_scatter(
+        x=[mean],
+        y=[name],
+        error_x={"array": [above], "arrayminus": [below], "symmetric": False, "thickness": 2.5, "width": 8},
+        mode="markers",
+        marker={"color": colour, "size": 13, "symbol": "diamond"},
+        hovertemplate=f"mean {said}<extra></extra>",
+    )
+
+
+def _rows(figure: go.Figure, rows: int) -> go.Figure:
+    layout(figure, 90 + ROW_HEIGHT * rows, showlegend=False, margin={"l": 96, "r": 12, "t": 8, "b": 44})
     return figure.update_yaxes(autorange="reversed", type="category")

@@ -7,8 +7,12 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
+from gpcore.errors import InsightError
 from gpcore.nets.pooling import POOLS
 from gpcore.recipe import Pool
+
+BY_HAND: tuple[Pool, ...] = ("gap", "gmp", "lse", "avgmax", "gem")
+"""The poolings that follow from the map alone. Attention does not: which cell counts is learned; and `mlp` pools nothing."""
 
 Grid = Sequence[Sequence[float | int]]
 
@@ -30,7 +34,15 @@ class Pooled:
 
 
 def pool_by_hand(grid: Grid, pool: Pool) -> Pooled:
-    """Pool one map and follow the gradient back, by automatic differentiation of the pooling that the networks use."""
+    """Pool one map and follow the gradient back, by automatic differentiation of the pooling that the networks use.
+
+    Raises:
+        InsightError: GeM is asked about a map with a number below 0, which has no fractional power.
+    """
+    if pool == "gem" and min(map(min, grid)) < 0:
+        raise InsightError(
+            "GeM is defined for numbers of 0 and more, and here is one below. LSE is its twin for both signs: log(GeM(exp(x)))."
+        )
     cells = torch.tensor(grid, dtype=torch.float32, requires_grad=True)
     score = POOLS[pool]()(cells[None, None])[0, 0]
     (gradient,) = torch.autograd.grad(score, cells)

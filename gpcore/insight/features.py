@@ -6,9 +6,7 @@
 Layer `k` is the output of `network.network[:k]`: 0 is the image itself, 16 the class maps, 17 the pooled scores.
 """
 
-import os
 from collections.abc import Callable, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Literal, get_args
 
@@ -19,6 +17,7 @@ from torch import Tensor, nn
 from gpcore.data.datasets import Split, scaled
 from gpcore.errors import InsightError
 from gpcore.nets.convnet import CLASS_MAPS, ConvNet
+from gpcore.training.evaluate import on_all_cores
 
 Scale = Literal["map", "layer", "both"]
 """What shares a colour scale: each map by itself, all maps of a layer, or the layer of all networks shown together."""
@@ -105,9 +104,7 @@ def of_all(function: Callable[[Tensor], Tensor], split: Split) -> Shaped[Tensor,
     def of_slice(images: Tensor) -> Tensor:
         return function(scaled(images))
 
-    # Two slices on a core each take less time than one slice on two cores.
-    with ThreadPoolExecutor(max(1, (os.cpu_count() or 1) // torch.get_num_threads())) as pool:
-        return torch.cat(list(pool.map(of_slice, split.images.split(SLICE)))).contiguous()
+    return torch.cat(on_all_cores(of_slice, split.images.split(SLICE))).contiguous()
 
 
 def contributions(
@@ -150,12 +147,18 @@ def spans(grids: Sequence[Float[Tensor, "_ _ _"]], scale: str) -> list[Float[Ten
     if scale not in get_args(Scale):
         raise InsightError(f"scale is {scale!r}: choose one of {', '.join(get_args(Scale))}.")
     if scale == "map":
-        return [_spans(grid.flatten(1)) for grid in grids]
+        return [_ends(grid.flatten(1)) for grid in grids]
     together = torch.cat([grid.flatten() for grid in grids])
-    return [_spans((together if scale == "both" else grid).flatten()[None]).expand(len(grid), 2) for grid in grids]
+    return [_ends((together if scale == "both" else grid).flatten()[None]).expand(len(grid), 2) for grid in grids]
 
 
-def _spans(values: Float[Tensor, "rows columns"]) -> Float[Tensor, "rows 2"]:
+def ends(values: Float[Tensor, "rows columns"]) -> tuple[float, float]:
+    """The two ends of the colour scale of one matrix, by the rule of `spans`."""
+    low, high = _ends(values.flatten()[None])[0].tolist()
+    return low, high
+
+
+def _ends(values: Float[Tensor, "rows columns"]) -> Float[Tensor, "rows 2"]:
     """The ends of each row, in double precision, in which neither they nor what lies between can become infinite."""
     low, high = (end.double() for end in values.aminmax(dim=1))
     flat = low == high

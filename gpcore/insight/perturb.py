@@ -5,8 +5,6 @@ from dataclasses import dataclass
 import torch
 from jaxtyping import Float
 from torch import Tensor
-from torchvision.transforms import InterpolationMode
-from torchvision.transforms.functional import affine
 
 
 @dataclass(frozen=True)
@@ -33,6 +31,10 @@ UNCHANGED = Change()
 def changed(images: Float[Tensor, "n channels height width"], change: Change) -> Float[Tensor, "n channels height width"]:
     """The images with a change made; with `UNCHANGED` the same, bit for bit."""
     if (change.right, change.down, change.angle, change.scale) != (0, 0, 0.0, 1.0):
+        # Imported here, as it takes two seconds, which nobody need wait for who changes nothing.
+        from torchvision.transforms import InterpolationMode
+        from torchvision.transforms.functional import affine
+
         shift = [change.right, change.down]
         images = affine(images, change.angle, shift, change.scale, [0.0, 0.0], InterpolationMode.BILINEAR)
     if change.noise:

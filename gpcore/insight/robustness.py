@@ -10,7 +10,6 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 from torch.nn import functional
-from torchvision.transforms.functional import gaussian_blur
 
 from gpcore.data.datasets import Split
 from gpcore.errors import InsightError
@@ -60,6 +59,8 @@ def blurred(images: Images, deviation: float, generator: torch.Generator) -> Ima
     """Blurred by a Gaussian with a standard deviation in pixels."""
     if deviation == 0:
         return images
+    from torchvision.transforms.functional import gaussian_blur  # takes two seconds to import
+
     return gaussian_blur(images, [2 * round(3 * deviation) + 1] * 2, [deviation] * 2)
 
 

@@ -1,17 +1,35 @@
-"""How poolings stand against each other over seeds: on each dataset a table, and a verdict on every pair."""
+"""How the heads stand against each other over seeds: a table for every setting, and a verdict on each head against GAP."""
 
-import itertools
-from collections.abc import Iterable
+import functools
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from functools import cached_property
+from pathlib import Path
+from typing import get_args
 
-from gpcore.insight.statistics import Comparison, Mean, Paired, Verdict, verdicts
-from gpcore.recipe import Pool, Recipe
+from gpcore.insight.statistics import Comparison, Mean, Outcome, Paired, Verdict, verdicts
+from gpcore.recipe import FOLDER_PREFIX, RECIPES, Pool, Recipe
+from gpcore.runs.run import Run
+
+RULE = (
+    "In each row every other head is compared with GAP (where GAP was not trained, with the row's first head), seed by seed: "
+    "the same seed gives both the same first weights and the same batches. A head is called better or worse if p < 0.05 in the "
+    "exact sign-flip test on the seeds' differences, after Holm's correction for all heads of the row that have enough seeds "
+    "to be tested. With five seeds or fewer no difference can be significant, and none is claimed. ± is the 95 % interval over "
+    "seeds (Student's t)."
+)
+"""The rule of `tables`, for those who read its verdicts."""
+
+MARKS: dict[Outcome, str] = {"first": "▲", "second": "▼", "none": "=", "too few": "?"}
+"""How a head stands against the reference, in a cell of a table: better, worse, no difference found, too few seeds."""
+
+LEGEND = "▲ better than GAP (without it, than the row's first head), ▼ worse, = no difference found, ? too few seeds to tell"
+"""The same in words."""
 
 
 @dataclass(frozen=True)
 class Standing:
-    """A pooling with its validation accuracy, a fraction, by seed."""
+    """A head with one number, such as its validation accuracy, by seed."""
 
     pool: Pool
     accuracies: dict[int, float]
@@ -24,39 +42,127 @@ class Standing:
 
 @dataclass(frozen=True)
 class Table:
-    """The poolings trained in one setting, the best first, and the verdict on every pair of them that has seeds in common.
+    """The heads trained in one setting, the highest mean first, and the verdict on each against the `reference`.
 
-    `setting` is the recipe of all of them, but for `pool` and `seed`.
+    `setting` is the recipe of all of them, but for `pool` and `seed`. `verdicts` are those on the heads that share a seed with
+    the reference; their differences are the head's number less the reference's.
     """
 
     setting: Recipe
     standings: tuple[Standing, ...]
-    verdicts: tuple[Verdict, ...]
+    reference: Pool
+    verdicts: dict[Pool, Verdict]
+
+    @property
+    def seeds(self) -> int:
+        """How many seeds the head with the most of them has."""
+        return max(standing.mean.count for standing in self.standings)
+
+    @property
+    def title(self) -> str:
+        """For example `modern on mnist, 3 epochs`."""
+        return title_of(self.setting)
+
+    @property
+    def sentence(self) -> str:
+        """One sentence on the whole table: which heads are better than the reference, worse, not found to differ, unknown."""
+        said = [_said(words, self._with(outcome)) for outcome, words in _WORDS.items() if self._with(outcome)]
+        if apart := [named(one.pool) for one in self.standings if one.pool not in {self.reference, *self.verdicts}]:
+            said.append(_said(("{} shares no seed with it", "{} share no seed with it"), apart))
+        if not said:
+            return f"Only {named(self.reference)} has been trained: nothing to compare it with."
+        return f"Against {named(self.reference)}, {'; '.join(said)}."
+
+    def _with(self, outcome: Outcome) -> list[str]:
+        return [named(pool) for pool, verdict in self.verdicts.items() if verdict.outcome == outcome]
 
 
-def tables(results: Iterable[tuple[Recipe, float]]) -> list[Table]:
-    """A table for every setting among finished runs, given as recipe and validation accuracy.
+def row(table: Table) -> dict[str, str]:
+    """The table as one row of a larger one: every head's mean with its interval, in per cent, and its mark."""
+    cells = {named(one.pool): _cell(one.mean, table.verdicts.get(one.pool)) for one in table.standings}
+    counts = sorted({one.mean.count for one in table.standings})
+    seeds = f"{counts[0]} to {counts[-1]}" if len(counts) > 1 else str(counts[0])
+    heads = {named(pool): cells.get(named(pool), "") for pool in get_args(Pool)}
+    return {"dataset": dataset_of(table.setting)} | heads | {"seeds": seeds, "recipe": _recipe_of(table.setting)}
 
-    Holm's correction is for all pairs in all tables, since whoever looks at them all would be misled by a false alarm in any.
+
+def _cell(mean: Mean, verdict: Verdict | None) -> str:
+    margin = f" ± {100 * mean.margin:.2f}" if mean.margin is not None else ""
+    return f"{100 * mean.value:.2f}{margin} {MARKS[verdict.outcome] if verdict else ''}".strip()
+
+
+_WORDS: dict[Outcome, tuple[str, str]] = {
+    "first": ("{} is better", "{} are better"),
+    "second": ("{} is worse", "{} are worse"),
+    "none": ("no difference was found for {}",) * 2,
+    "too few": ("{} has too few seeds to tell", "{} have too few seeds to tell"),
+}
+
+
+def _said(words: tuple[str, str], names: list[str]) -> str:
+    *first, last = names
+    return words[len(names) > 1].format(f"{', '.join(first)} and {last}" if first else last)
+
+
+def named(pool: Pool) -> str:
+    """A head as a person writes it: acronyms large, words small."""
+    return pool.upper() if len(pool) == 3 else pool
+
+
+def title_of(setting: Recipe) -> str:
+    """A setting in a few words, with whatever it changes in the recipe that it started from."""
+    name, comma, rest = _recipe_of(setting).partition(",")
+    return f"{name} on {dataset_of(setting)}{comma}{rest}"
+
+
+def dataset_of(setting: Recipe) -> str:
+    """The dataset's name; a folder's without the way to it."""
+    return Path(setting.dataset).name if setting.dataset.startswith(FOLDER_PREFIX) else setting.dataset
+
+
+def _recipe_of(setting: Recipe) -> str:
+    start = RECIPES.get(setting.name, setting)
+    usual = start.to_json() | {"dataset": setting.dataset, "epochs": setting.epochs, "pool": setting.pool, "seed": setting.seed}
+    changed = [f"{name} {value}".replace("_", " ") for name, value in setting.to_json().items() if value != usual[name]]
+    epochs = f"{setting.epochs} epoch{'s' * (setting.epochs > 1)}"
+    return ", ".join([setting.name, epochs, *changed])
+
+
+@functools.lru_cache(maxsize=16_384)
+def setting_of(recipe: Recipe) -> Recipe:
+    """What runs that are compared with each other share: the recipe but for pooling and seed.
+
+    Kept, since a recipe is checked whenever it is made, and a page asks for those of all runs at every change.
+    """
+    return recipe.but(pool="gap", seed=0)
+
+
+def results(runs: Iterable[Run]) -> list[tuple[Recipe, float]]:
+    """The validation accuracy of every run that is finished, beside its recipe."""
+    records = [run.record for run in runs if run.record.status == "finished"]
+    return [(record.recipe, record.last.validation_accuracy) for record in records if record.last]
+
+
+def tables(measured: Iterable[tuple[Recipe, float]]) -> list[Table]:
+    """A table for every setting among finished runs, given as recipe and a number, such as the validation accuracy.
+
+    The question is which pooling to use instead of GAP, so in every setting each other head is compared with GAP (where GAP
+    was not trained: with the first in the order of `Pool`, since one chosen by its result would make false alarms likelier),
+    and with no third one. A setting answers for itself, on its own data: the comparisons of one table are a family, for which
+    Holm's correction keeps a false alarm *anywhere* in the table as rare as in one comparison; other tables are other
+    questions.
     """
     settings: dict[Recipe, dict[Pool, dict[int, float]]] = {}
-    for recipe, accuracy in results:
-        by_pool = settings.setdefault(recipe.but(pool="gap", seed=0), {})
-        by_pool.setdefault(recipe.pool, {})[recipe.seed] = accuracy
-    ranked = {setting: _ranked(by_pool) for setting, by_pool in settings.items()}
-    pairs = [(setting, pair) for setting, standings in ranked.items() for pair in itertools.combinations(standings, 2)]
-    judged = [(setting, _comparison(*pair)) for setting, pair in pairs if pair[0].accuracies.keys() & pair[1].accuracies.keys()]
-    found = verdicts([comparison for _, comparison in judged])
-    return [
-        Table(setting, standings, tuple(verdict for (of, _), verdict in zip(judged, found, strict=True) if of == setting))
-        for setting, standings in ranked.items()
-    ]
+    for recipe, number in measured:
+        settings.setdefault(setting_of(recipe), {}).setdefault(recipe.pool, {})[recipe.seed] = number
+    return [_table(setting, by_pool) for setting, by_pool in settings.items()]
 
 
-def _ranked(by_pool: dict[Pool, dict[int, float]]) -> tuple[Standing, ...]:
-    standings = [Standing(pool, accuracies) for pool, accuracies in by_pool.items()]
-    return tuple(sorted(standings, key=lambda standing: -standing.mean.value))
-
-
-def _comparison(first: Standing, second: Standing) -> Comparison:
-    return Comparison(first.pool.upper(), second.pool.upper(), Paired.of(first.accuracies, second.accuracies))
+def _table(setting: Recipe, by_pool: Mapping[Pool, dict[int, float]]) -> Table:
+    ranked = sorted((Standing(*row) for row in by_pool.items()), key=lambda standing: -standing.mean.value)
+    reference: Pool = next(pool for pool in get_args(Pool) if pool in by_pool)
+    base = by_pool[reference]
+    others = [one for one in ranked if one.pool != reference and one.accuracies.keys() & base.keys()]
+    compared = [Comparison(named(one.pool), named(reference), Paired.of(one.accuracies, base)) for one in others]
+    judged = dict(zip((one.pool for one in others), verdicts(compared), strict=True))
+    return Table(setting, tuple(ranked), reference, judged)

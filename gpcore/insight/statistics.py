@@ -183,7 +183,8 @@ class Comparison:
 class Verdict:
     """What can be said of one comparison out of `comparisons` made together.
 
-    `p_value` and `lowest_p_value` are those of the permutation test after Holm's correction. The rule:
+    `p_value` and `lowest_p_value` are those of the permutation test after Holm's correction for those of them that could be
+    tested (`verdicts`). The rule:
 
     1. `lowest_p_value` is 0.05 or more: *too few* seeds, no result could have been significant.
     2. `p_value` is below 0.05: the one with the higher mean is *better*, by the mean difference ± its 95 % t-interval.
@@ -209,17 +210,37 @@ class Verdict:
         mean = self.comparison.paired.mean
         if self.outcome == "too few":
             return self._too_few(mean)
-        p_value = f"{mean.count} seeds, {_p(self.p_value)}{self._correction}"
         if self.outcome == "none":
-            return f"No difference found between {self._names} ({p_value}); {_unlikely(mean)}."
-        return f"{self._ahead} better by {_points(mean)} ({p_value})."
+            return f"No difference found between {self._names} ({self.evidence}); {_unlikely(mean)}."
+        return f"{self._ahead} better by {self.points} than {self._behind} ({self.evidence})."
+
+    @property
+    def points(self) -> str:
+        """How far apart the two are: `0.9 ± 0.3 points`."""
+        return _points(self.comparison.paired.mean)
+
+    @property
+    def evidence(self) -> str:
+        """What the verdict rests on: `10 seeds, p = 0.002`, and the correction where there is one."""
+        return f"{self.comparison.paired.mean.count} seeds, {_p(self.p_value)}{self._correction}"
 
     def _too_few(self, mean: Mean) -> str:
-        stand = f"{self._ahead} is ahead by {_points(mean)}" if mean.value else f"{self._names} are level"
-        needed = f"train at least {seeds_needed(self.comparisons)}{self._for_comparisons}"
+        stand = f"{self._ahead} is ahead of {self._behind} by {self.points}" if mean.value else f"{self._names} are level"
         if mean.count == 1:
-            return f"One seed can't tell: {stand} there, and another may turn it around; {needed}."
-        return f"Too few seeds to tell: {stand}, but with {mean.count} p is never below {self.lowest_p_value:.2g}; {needed}."
+            return f"One seed can't tell: {stand} there, and another may turn it around; {self.needed}."
+        return f"Too few seeds to tell: {stand}, but {self.powerless}."
+
+    @property
+    def powerless(self) -> str:
+        """Why too few seeds say nothing, and how many would."""
+        count = self.comparison.paired.mean.count
+        return f"{count} seed{'s' * (count > 1)} can show no difference at all: {self.needed}"
+
+    @property
+    def needed(self) -> str:
+        """The seeds with which every comparison could find something, if all had as many."""
+        together = f" for {self.comparisons} comparisons" if self.comparisons > 1 else ""
+        return f"{seeds_needed(self.comparisons)} are needed{together}"
 
     @property
     def _names(self) -> str:
@@ -230,19 +251,33 @@ class Verdict:
         return self.comparison.first if self.comparison.paired.mean.value > 0 else self.comparison.second
 
     @property
+    def _behind(self) -> str:
+        return self.comparison.second if self.comparison.paired.mean.value > 0 else self.comparison.first
+
+    @property
     def _correction(self) -> str:
         return f" after Holm's correction for {self.comparisons} comparisons" if self.comparisons > 1 else ""
 
-    @property
-    def _for_comparisons(self) -> str:
-        return f" for {self.comparisons} comparisons" if self.comparisons > 1 else ""
-
 
 def verdicts(comparisons: Sequence[Comparison]) -> list[Verdict]:
-    """The verdicts on comparisons that are made together, in their order; the more there are, the stricter each one."""
-    corrected = holm([one.paired.p_value for one in comparisons])
-    lowest = holm([one.paired.lowest_p_value for one in comparisons])  # Holm's correction never lets a smaller p end larger
-    return [Verdict(*row, len(comparisons)) for row in zip(comparisons, corrected, lowest, strict=True)]
+    """The verdicts on comparisons that are made together, in their order; the more there are, the stricter each one.
+
+    A comparison whose seeds could not make even it alone significant is not tested, and Holm's correction is for the others:
+    what can't raise a false alarm needs no share of the 5 % (Tarone 1990). The number of seeds decides that, not the result.
+    """
+    tested = [one for one in comparisons if _testable(one)]
+    corrected = iter(holm([one.paired.p_value for one in tested]))
+    lowest = iter(holm([one.paired.lowest_p_value for one in tested]))  # Holm's correction never lets a smaller p end larger
+    return [
+        Verdict(one, next(corrected), next(lowest), len(tested))
+        if _testable(one)
+        else Verdict(one, one.paired.p_value, one.paired.lowest_p_value, len(comparisons))
+        for one in comparisons
+    ]
+
+
+def _testable(comparison: Comparison) -> bool:
+    return comparison.paired.lowest_p_value < SIGNIFICANT
 
 
 def _points(mean: Mean) -> str:

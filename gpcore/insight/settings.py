@@ -1,0 +1,225 @@
+"""All finished runs of one setting, that is with one recipe but for head and seed, and what follows from them together."""
+
+import math
+from collections import Counter
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from statistics import fmean
+from typing import get_args
+
+from gpcore.insight.standings import Table, setting_of, tables, title_of
+from gpcore.insight.statistics import Verdict
+from gpcore.nets.convnet import ConvNet
+from gpcore.nets.cost import Cost, cost
+from gpcore.nets.heads import needs_size
+from gpcore.recipe import CANVAS_PREFIX, Pool, Recipe
+from gpcore.runs.records import Epoch
+from gpcore.runs.run import Run
+
+
+@dataclass(frozen=True)
+class Setting:
+    """Finished runs that are compared with each other, by head and seed; `recipe` is what they share (`setting_of`)."""
+
+    recipe: Recipe
+    runs: dict[Pool, dict[int, Run]]
+
+    @property
+    def title(self) -> str:
+        """For example `modern on mnist, 3 epochs`."""
+        return title_of(self.recipe)
+
+    @property
+    def every_run(self) -> list[Run]:
+        return [run for by_seed in self.runs.values() for run in by_seed.values()]
+
+    @property
+    def seeds(self) -> int:
+        """How many seeds the head with the most of them has."""
+        return max(map(len, self.runs.values()))
+
+    @property
+    def on_canvas(self) -> bool:
+        """Whether it is a point of the crossover, which *Lab* draws."""
+        return self.recipe.dataset.startswith(CANVAS_PREFIX)
+
+    @cached_property
+    def accuracies(self) -> Table:
+        """Validation accuracy after the last epoch."""
+        return self.table(lambda epoch: epoch.validation_accuracy)
+
+    @cached_property
+    def overfitting(self) -> Table:
+        """Training less validation accuracy after the last epoch: how much better a network is on what it has seen."""
+        return self.table(lambda epoch: epoch.training_accuracy - epoch.validation_accuracy)
+
+    def table(self, measure: Callable[[Epoch], float]) -> Table:
+        """How the heads stand in something measured after the last epoch."""
+        [found] = tables((run.recipe, measure(run.record.last)) for run in self.every_run if run.record.last)
+        return found
+
+
+def settings(runs: Iterable[Run]) -> list[Setting]:
+    """The settings of finished runs, the one with the most runs first; of two runs with one recipe the later one counts."""
+    found: dict[Recipe, dict[Pool, dict[int, Run]]] = {}
+    for run in sorted(runs, key=lambda run: run.record.created):
+        if run.record.status == "finished" and run.record.last:
+            found.setdefault(setting_of(run.recipe), {}).setdefault(run.recipe.pool, {})[run.recipe.seed] = run
+    made = [
+        Setting(recipe, {pool: by_pool[pool] for pool in get_args(Pool) if pool in by_pool})
+        for recipe, by_pool in found.items()
+    ]
+    return sorted(made, key=lambda setting: (setting.on_canvas, -len(setting.every_run)))
+
+
+@dataclass(frozen=True)
+class Band:
+    """The curves of a head's seeds together: the mean, lowest and highest validation accuracy, and the mean training accuracy
+    after each of `epochs`."""
+
+    pool: Pool
+    seeds: int
+    epochs: list[int]
+    mean: list[float]
+    low: list[float]
+    high: list[float]
+    training: list[float]
+
+
+Curves = dict[Pool, dict[int, list[Epoch]]]
+"""The epochs of every run of a setting, by head and seed."""
+
+
+def curves_of(setting: Setting) -> Curves:
+    """Read them from the stores."""
+    return {pool: {seed: run.epochs for seed, run in by_seed.items()} for pool, by_seed in setting.runs.items()}
+
+
+def bands(curves: Curves) -> list[Band]:
+    """A band for each head."""
+    return [_band(pool, list(by_seed.values())) for pool, by_seed in curves.items()]
+
+
+def _band(pool: Pool, runs: Sequence[Sequence[Epoch]]) -> Band:
+    columns = list(zip(*runs, strict=False))
+    accuracies = [[epoch.validation_accuracy for epoch in column] for column in columns]
+    return Band(
+        pool,
+        len(runs),
+        [column[0].epoch for column in columns],
+        [fmean(values) for values in accuracies],
+        [min(values) for values in accuracies],
+        [max(values) for values in accuracies],
+        [fmean(epoch.training_accuracy for epoch in column) for column in columns],
+    )
+
+
+@dataclass(frozen=True)
+class Reached:
+    """When a head's runs first reached an accuracy, by seed; `seconds` only of runs on the device that is told with them."""
+
+    pool: Pool
+    epochs: dict[int, int]
+    seconds: dict[int, float]
+    never: int
+
+
+def usual_device(setting: Setting) -> str | None:
+    """The device that most runs of a setting were trained on: times of several devices don't compare."""
+    devices = Counter(run.record.device for run in setting.every_run if run.record.device)
+    return devices.most_common(1)[0][0] if devices else None
+
+
+def times_to(accuracy: float, setting: Setting, curves: Curves) -> list[Reached]:
+    """The epoch after which every run first had this validation accuracy, and the seconds of training and evaluation to it."""
+    device = usual_device(setting)
+    found = []
+    for pool, by_seed in curves.items():
+        first = {seed: _first(epochs, accuracy) for seed, epochs in by_seed.items()}
+        reached = {seed: epoch for seed, epoch in first.items() if epoch is not None}
+        seconds = {
+            seed: sum(each.seconds for each in by_seed[seed] if each.epoch <= epoch)
+            for seed, epoch in reached.items()
+            if setting.runs[pool][seed].record.device == device
+        }
+        found.append(Reached(pool, reached, seconds, len(first) - len(reached)))
+    return found
+
+
+def _first(epochs: Sequence[Epoch], accuracy: float) -> int | None:
+    return next((epoch.epoch for epoch in epochs if epoch.validation_accuracy >= accuracy), None)
+
+
+def reachable(curves: Curves) -> float:
+    """The highest whole per cent that every run has reached."""
+    best = [max(epoch.validation_accuracy for epoch in epochs) for by_seed in curves.values() for epochs in by_seed.values()]
+    return math.floor(round(100 * min(best), 6)) / 100  # 100 * 0.57 is a little less than 57
+
+
+def class_accuracies(setting: Setting) -> dict[Pool, list[float]]:
+    """The share of each actual class that is answered right after the last epoch, mean over the seeds."""
+    return {pool: _by_class([run.record.last for run in by_seed.values()]) for pool, by_seed in setting.runs.items()}
+
+
+def _by_class(epochs: Sequence[Epoch | None]) -> list[float]:
+    shares = [
+        [row[label] / max(sum(row), 1) for label, row in enumerate(epoch.confusion)] for epoch in epochs if epoch is not None
+    ]
+    return [fmean(column) for column in zip(*shares, strict=True)]
+
+
+def costs(setting: Setting) -> dict[Pool, Cost]:
+    """What a network with each head costs, for images of this setting.
+
+    Raises:
+        CheckpointError: the first run has no weights, which tell the size of the images.
+    """
+    first = setting.every_run[0]
+    shape, classes = first.image_shape, len(first.classes)
+    return {pool: _cost(pool, shape, classes, setting.recipe) for pool in setting.runs}
+
+
+def _cost(pool: Pool, shape: tuple[int, int, int], classes: int, recipe: Recipe) -> Cost:
+    return cost(ConvNet(pool, shape[0], classes, placement=recipe.placement, size=shape[1:]), shape)
+
+
+def overfitting_sentence(setting: Setting) -> str | None:
+    """The article's claim that linear heads overfit, tested; None where no linear head shares a seed with GAP.
+
+    The claim is about linear heads alone, so Holm's correction is for those.
+    """
+    claimed = {pool: by_seed for pool, by_seed in setting.runs.items() if pool == "gap" or needs_size(pool)}
+    if "gap" not in claimed:
+        return None
+    judged = list(Setting(setting.recipe, claimed).overfitting.verdicts.values())
+    if not judged:
+        return None
+    said = "; ".join(map(_overfits, judged))
+    return f"The article's claim that linear heads overfit more than GAP, tested: {_ruling(judged)}. {said}."
+
+
+def _ruling(judged: Sequence[Verdict]) -> str:
+    """What the outcomes say together. That no difference was found refutes nothing; the opposite difference does."""
+    outcomes = {verdict.outcome for verdict in judged}
+    if outcomes == {"first"}:
+        return "it holds here"
+    if "too few" in outcomes:
+        return "it can't be told yet"
+    if "first" in outcomes:
+        return "it was found to hold for one of them only"
+    return "it does not hold here" if "second" in outcomes else "no such difference was found"
+
+
+def _overfits(verdict: Verdict) -> str:
+    name, other = verdict.comparison.first, verdict.comparison.second
+    match verdict.outcome:
+        case "none":
+            return f"between {name} and {other} no difference was found ({verdict.evidence})"
+        case "too few":
+            return f"{name}'s gap is {_wider(verdict)} by {verdict.points}, but {verdict.powerless}"
+    return f"{name}'s gap is {_wider(verdict)} than {other}'s by {verdict.points} ({verdict.evidence})"
+
+
+def _wider(verdict: Verdict) -> str:
+    return "wider" if verdict.comparison.paired.mean.value > 0 else "narrower"

@@ -1,0 +1,117 @@
+"""The report as one HTML file: Plotly once, every figure as data, and no address that a browser would ask for."""
+
+import datetime
+import html
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from plotly.offline import get_plotlyjs
+
+from gpcore.errors import GpcoreError
+from gpcore.report.parts import Chapter, Part, Source, chapters
+
+TITLE = "Which pooling wins, and by how much?"
+
+POLICY = "default-src 'none'; script-src 'unsafe-inline'; style-src 'unsafe-inline'; img-src data: blob:"
+"""What a browser may load: nothing but what is in the file."""
+
+STYLE = """
+:root { color-scheme: light dark; --text: #31333f; --page: #ffffff; --line: #80879255; --code: #80879222; }
+@media (prefers-color-scheme: dark) { :root { --text: #fafafa; --page: #0e1117; } }
+body { font: 16px/1.5 system-ui, sans-serif; color: var(--text); background: var(--page); max-width: 1000px;
+  margin: 0 auto; padding: 1rem; overflow-wrap: anywhere; }
+table { border-collapse: collapse; } td, th { padding: .3rem .6rem; border: 1px solid var(--line); text-align: left; }
+.wide { overflow-x: auto; } .wide td { white-space: nowrap; }
+pre { background: var(--code); padding: .5rem; white-space: pre-wrap; font-size: .8rem; }
+summary { cursor: pointer; } details.chapter > summary { font-size: 1.4rem; font-weight: 600; margin: 1rem 0; }
+"""
+
+SCRIPT = """
+const colour = () => getComputedStyle(document.documentElement).getPropertyValue('--text').trim();
+function draw(place) {
+  const {data, layout} = JSON.parse(place.querySelector('script').textContent);
+  layout.font = {color: colour()};
+  const target = place.querySelector('.target');
+  Plotly.newPlot(target, data, layout, {displaylogo: false, responsive: true});
+  place.dataset.drawn = 'yes';
+}
+function drawOpen() {
+  for (const place of document.querySelectorAll('.figure:not([data-drawn])'))
+    if (place.offsetParent !== null) draw(place);
+}
+for (const part of document.querySelectorAll('details.chapter')) part.addEventListener('toggle', drawOpen);
+matchMedia('(prefers-color-scheme: dark)').addEventListener('change', () => {
+  for (const target of document.querySelectorAll('[data-drawn] .target')) Plotly.relayout(target, {'font.color': colour()});
+});
+addEventListener('beforeprint', () => {
+  for (const part of document.querySelectorAll('details')) part.open = true;
+  drawOpen();
+});
+drawOpen();
+"""
+
+
+def write_report(path: Path, source: Source) -> None:
+    """Write the report.
+
+    Raises:
+        GpcoreError: there is nothing to tell, or the file can't be written.
+    """
+    if not source.found:
+        raise GpcoreError(
+            f"There is no trained run in {source.store}, so nothing to report: train one, or give another --store."
+        )
+    try:
+        path.write_text(page(source), encoding="utf-8")
+    except OSError as error:
+        raise GpcoreError(f"Could not write {path}: {error.strerror or error}.") from error
+
+
+def page(source: Source) -> str:
+    """The report as text."""
+    told = chapters(source)
+    body = "".join(_chapter(chapter, number < 2) for number, chapter in enumerate(told))
+    made = f"Made on {datetime.date.today():%d %B %Y} from {len(source.found):,} runs by"
+    head = f'<meta charset="utf-8"><meta http-equiv="Content-Security-Policy" content="{POLICY}">'
+    head += '<meta name="viewport" content="width=device-width">'
+    return (
+        f"<!doctype html><html lang='en'><head>{head}<title>{TITLE}</title><style>{STYLE}</style>"
+        f"<script>{get_plotlyjs()}</script></head><body><h1>{TITLE}</h1><p>{made}</p>{_commands([source.command])}"
+        f"{body}<script>{SCRIPT}</script></body></html>"
+    )
+
+
+def _chapter(chapter: Chapter, is_open: bool) -> str:
+    parts = "".join(map(_part, chapter.parts))
+    return f"<details class='chapter'{' open' * is_open}><summary>{html.escape(chapter.title)}</summary>{parts}</details>"
+
+
+def _part(part: Part) -> str:
+    lines = "".join(f"<p>{html.escape(line)}</p>" for line in part.lines)
+    figure = _figure(part) if part.figure else ""
+    rows = _table(part.rows) if part.rows else ""
+    reproduced = f"<details><summary>Reproduce it</summary>{_commands(part.commands)}</details>" if part.commands else ""
+    return f"<section><h3>{html.escape(part.title)}</h3>{rows}{lines}{figure}{reproduced}</section>"
+
+
+def _figure(part: Part) -> str:
+    assert part.figure is not None
+    written = part.figure.update_layout(template="none").to_json()  # in which no "<" or "/" is left that could end the script
+    height = part.figure.layout.height
+    return (
+        f"<div class='figure'><script type='application/json'>{written}</script>"
+        f"<div class='target' style='height:{height}px'></div></div>"
+    )
+
+
+def _table(rows: Sequence[Mapping[str, Any]]) -> str:
+    head = "".join(f"<th>{html.escape(name)}</th>" for name in rows[0])
+    body = "".join(
+        "<tr>" + "".join(f"<td>{html.escape(str(value))}</td>" for value in each.values()) + "</tr>" for each in rows
+    )
+    return f"<div class='wide'><table><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table></div>"
+
+
+def _commands(commands: Sequence[str]) -> str:
+    return f"<pre>{html.escape(chr(10).join(commands))}</pre>"

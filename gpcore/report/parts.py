@@ -1,0 +1,186 @@
+"""What the report tells: chapters of parts, each with its figure or table and the commands that reproduce it."""
+
+import shlex
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import plotly.graph_objects as go
+
+from gpcore.data.datasets import test_split_only
+from gpcore.errors import GpcoreError
+from gpcore.figures import calibration, curves, heads, learning, standings
+from gpcore.figures.curves import Curve
+from gpcore.figures.theme import POOL_COLOURS
+from gpcore.insight import published
+from gpcore.insight.comparison import PairedCount, other_differences, verdict
+from gpcore.insight.disagreement import Disagreement, answers_of
+from gpcore.insight.features import all_scores
+from gpcore.insight.reliability import Reliability
+from gpcore.insight.settings import (
+    Setting,
+    bands,
+    class_accuracies,
+    costs,
+    curves_of,
+    overfitting_sentence,
+    reachable,
+    settings,
+    times_to,
+    usual_device,
+)
+from gpcore.insight.standings import LEGEND, RULE, named, row
+from gpcore.runs.commands import study_commands, train_command
+from gpcore.runs.run import Run
+
+
+@dataclass(frozen=True)
+class Part:
+    """One figure or table under a title, with what is said about it and the commands that reproduce it."""
+
+    title: str
+    lines: list[str] = field(default_factory=list)
+    figure: go.Figure | None = None
+    rows: list[dict[str, Any]] | None = None
+    commands: list[str] = field(default_factory=list)
+
+
+@dataclass(frozen=True)
+class Chapter:
+    """Parts about one setting, or about the runs that were chosen."""
+
+    title: str
+    parts: list[Part]
+
+
+@dataclass(frozen=True)
+class Source:
+    """What a report is made from: all runs, those that are set against each other, and where datasets and results lie.
+
+    `beside` are further stores whose runs are among those found.
+    """
+
+    found: Sequence[Run]
+    chosen: Sequence[Run]
+    data: Path
+    store: Path
+    beside: Sequence[Path] = ()
+
+    @property
+    def command(self) -> str:
+        """The command that makes this report again."""
+        options = [("--store", self.store), *(("--also-from", other) for other in self.beside), ("--data", self.data)]
+        options += [("--run", run.store.run_folder(run.id)) for run in self.chosen]
+        given = [str(part) for option in options for part in option]
+        return shlex.join(["python", "-m", "gpcore", "report", "--out", "report.html", *given])
+
+
+def chapters(source: Source) -> list[Chapter]:
+    """All that is told, the most important first."""
+    several = [setting for setting in settings(source.found) if setting.seeds > 1]
+    told = [_verdict(several, source)] if several else []
+    told += [Chapter(each.title, _or_why_not(each.title, partial(_setting_parts, each, source))) for each in several]
+    together = "Run against run"
+    return told + ([Chapter(together, _or_why_not(together, partial(_run_parts, source)))] if source.chosen else [])
+
+
+def _verdict(several: Sequence[Setting], source: Source) -> Chapter:
+    sentences = [f"{setting.title}: {setting.accuracies.sentence}" for setting in several]
+    rows = [row(setting.accuracies) for setting in several]
+    kept = [name for name in rows[0] if any(each[name] for each in rows)]
+    commands = [command for setting in several for command in _studies(setting, source)]
+    table = [{name: each[name] for name in kept} for each in rows]
+    legend = f"Validation accuracy in per cent, mean ± 95 % interval over seeds. {LEGEND}."
+    return Chapter(
+        "The verdict", [Part("Every setting", [*sentences, legend], None, table, commands), Part("The rule", [RULE])]
+    )
+
+
+def _studies(setting: Setting, source: Source) -> list[str]:
+    return study_commands(setting.recipe, {pool: list(runs) for pool, runs in setting.runs.items()}, str(source.store))
+
+
+def _setting_parts(setting: Setting, source: Source) -> list[Part]:
+    table, seen = setting.accuracies, curves_of(setting)
+    target, device = reachable(seen), usual_device(setting)
+    verdicts = [each.sentence for each in table.verdicts.values()]
+    claim = overfitting_sentence(setting)
+    again = [*_studies(setting, source), source.command]
+    title = "training less validation accuracy after the last epoch"
+    parts = [
+        Part("Accuracy over seeds", verdicts, standings.over_seeds(table), commands=again),
+        Part("Paired differences per seed", ["With 95 % bootstrap intervals."], standings.differences(table), commands=again),
+        Part("Learning curves", ["Dotted: training. Bands: all seeds."], learning.learning_curves(bands(seen)), commands=again),
+        Part("Overfitting", [claim] if claim else [], standings.over_seeds(setting.overfitting, title), commands=again),
+        Part(f"Time to {target:.0%}", [], learning.times(times_to(target, setting, seen), device), commands=again),
+    ]
+    return parts + _or_why_not("Classes and cost", lambda: _parts_with_weights(setting, again))
+
+
+def _or_why_not(title: str, make: Callable[[], list[Part]]) -> list[Part]:
+    """The parts; or, where weights, a dataset or a run itself are gone, a part that says so: the rest is still worth it."""
+    try:
+        return make()
+    except GpcoreError as error:
+        return [Part(title, [str(error)])]
+
+
+def _parts_with_weights(setting: Setting, again: list[str]) -> list[Part]:
+    """What asks a run's weights for its classes and the size of its images."""
+    found = costs(setting)
+    rows = [
+        {"head": named(pool)} | {name.replace("_", " "): f"{value:,}" for name, value in vars(cost).items()}
+        for pool, cost in found.items()
+    ]
+    line = "FLOPs are for one image; a multiplication and an addition are two."
+    figure = heads.per_class(class_accuracies(setting), setting.every_run[0].classes)
+    parts = [Part("Accuracy per class", [], figure, commands=again), Part("Cost of the heads", [line], None, rows, again)]
+    if setting.recipe.dataset == "fashion-mnist":
+        others = heads.published(setting.accuracies.standings, {pool: cost.parameters for pool, cost in found.items()})
+        parts.append(Part("What others report", [OTHERS], others, published.rows(), again))
+    return parts
+
+
+OTHERS = f"Grey: from {published.SOURCE}, whose authors say that they have not tested it."
+
+
+def _run_parts(source: Source) -> list[Part]:
+    drawn = [Curve(run.record.title, run.recipe.pool, run.epochs) for run in source.chosen]
+    article = all(run.recipe.name == "article" and run.recipe.dataset == "fashion-mnist" for run in source.chosen)
+    again = [*(train_command(run.recipe, str(source.store)) for run in source.chosen), source.command]
+    parts = [
+        *_or_why_not("Verdict", lambda: _pair_part(source, again)),
+        Part("Accuracy", [], curves.accuracy_curves(drawn, milestones=article), commands=again),
+        Part("Loss", [], curves.loss_curves(drawn), commands=again),
+    ]
+    for run, curve in zip(source.chosen, drawn, strict=True):
+        parts += _or_why_not(run.record.title, partial(_one_run, run, curve, source.data, again))
+    return parts
+
+
+def _pair_part(source: Source, again: list[str]) -> list[Part]:
+    if len(source.chosen) < 2 or len({run.recipe.dataset for run in source.chosen[:2]}) > 1:
+        return []
+    first, second = source.chosen[:2]
+    test = test_split_only(first.recipe.dataset, source.data).test
+    answers = [answers_of(all_scores(run.network(), test), test.labels, run.recipe.output) for run in (first, second)]
+    count = PairedCount.of(Disagreement(test.labels, *answers))
+    sentence = verdict(first.record.title, second.record.title, count).replace("**", "")
+    others = other_differences(first.recipe, second.recipe)
+    caution = [f"The two also differ in: {', '.join(others)}; so it is not the pooling alone."] if others else []
+    return [Part("Verdict on the first two", [sentence, *caution], commands=again)]
+
+
+def _one_run(run: Run, curve: Curve, data: Path, again: list[str]) -> list[Part]:
+    title = run.record.title
+    test = test_split_only(run.recipe.dataset, data).test
+    found = Reliability.of(all_scores(run.network(), test), test.labels)
+    diagram = calibration.reliability_diagram(found, POOL_COLOURS[run.recipe.pool])
+    dotted = f"On {len(test):,} test images. Dotted: with the temperature that makes their classes likeliest."
+    return [
+        Part(f"{title}: what is taken for what (per cent)", [], curves.confusion_matrix(curve, run.classes), commands=again),
+        Part(f"{title}: starved classes", [], curves.answers_over_epochs(curve, run.classes), commands=again),
+        Part(f"{title}: calibration", [dotted], diagram, commands=again),
+    ]

@@ -1,0 +1,129 @@
+"""The part of *Compare* that sets single runs against each other: verdict, curves, confusion, calibration."""
+
+from collections.abc import Callable, Sequence
+
+import streamlit as st
+from streamlit.delta_generator import DeltaGenerator
+
+from gpcore.figures import calibration, curves
+from gpcore.figures.curves import Curve
+from gpcore.figures.theme import POOL_COLOURS
+from gpcore.insight.comparison import PairedCount, accuracy_interval, other_differences, verdict
+from gpcore.insight.reliability import Reliability
+from gpcore.runs.run import Run
+from ui import cached, inside_memory
+from ui.inside_memory import Snapshot
+from ui.widgets import csv_button, errors_shown, figure_shown
+from ui.wording import plain
+
+
+def say_verdict(first: Run, second: Run) -> None:
+    """The verdict on two runs, and what it does not rest on."""
+    if first.recipe.dataset != second.recipe.dataset:
+        st.info(
+            "These two runs were trained on different datasets, so their accuracies can't be compared.", icon=":material/info:"
+        )
+        return
+    one, other = (Snapshot(run, run.record.epochs_done) for run in (first, second))
+    count = PairedCount.of(inside_memory.disagreement(one, other, cached.dataset(first.recipe.dataset)))
+    others = other_differences(first.recipe, second.recipe)
+    caution = f" The two also differ in: {', '.join(others)}; so it is not the pooling alone." if others else ""
+    box = st.success if count.clear else st.info
+    names = plain(first.record.title), plain(second.record.title)
+    box(verdict(*names, count) + caution, icon=":material/balance:")
+    st.caption(
+        f"{count.only_first:,} images are right only in {names[0]}, {count.only_second:,} only in {names[1]}; p is McNemar's "
+        "exact test on those. One seed each: what a seed changes stands above."
+    )
+
+
+def show_metrics(chosen: Sequence[Run]) -> None:
+    """A card for each run: its accuracy with the interval that chance in the images leaves."""
+    for run, column in zip(chosen, st.columns(len(chosen)), strict=True):
+        last = run.record.last
+        assert last is not None  # only runs with an epoch can be chosen
+        images = sum(map(sum, last.confusion))
+        low, high = accuracy_interval(last.validation_accuracy, images)
+        with column.container(border=True):
+            st.metric(f"{plain(run.record.title)} · validation accuracy", f"{last.validation_accuracy:.2%}")
+            on_logits = f" · {last.validation_logit_accuracy:.2%} on the logits" if run.recipe.output == "sigmoid" else ""
+            st.caption(f"95 % interval {low:.1%} to {high:.1%} ({images:,} images, 1 seed){on_logits}")
+            st.caption(f"{cached.parameters(run):,} parameters · training accuracy {last.training_accuracy:.2%}")
+
+
+@st.fragment
+def show_details(chosen: Sequence[Run]) -> None:
+    """The runs' figures, in tabs of which only the open one is computed."""
+    parts: dict[str, Callable[[Sequence[Run]], None]] = {
+        "Curves": _show_curves,
+        "Confusion": _show_confusion,
+        "Calibration": _show_calibration,
+        "Starved classes": _show_answers,
+    }
+    for tab, show in zip(st.tabs(list(parts), key="detail", bind="query-params"), parts.values(), strict=True):
+        if tab.open:
+            with tab, errors_shown(go_on=True):
+                show(chosen)
+
+
+def _show_curves(chosen: Sequence[Run]) -> None:
+    drawn = [_curve(run) for run in chosen]
+    article = all(run.recipe.name == "article" and run.recipe.dataset == "fashion-mnist" for run in chosen)
+    left, right = st.columns(2)
+    with left:
+        figure_shown(curves.accuracy_curves(drawn, milestones=article), "accuracy", "accuracy")
+    with right:
+        figure_shown(curves.loss_curves(drawn), "loss", "loss")
+    if article:
+        st.caption(
+            "Diamonds are what the article itself reports. Its accuracy is taken from the sigmoids, many of which are exactly "
+            "1.0 in float32: such ties go to the lower class. The same weights score a little more on the logits."
+        )
+    rows = [
+        {"run": curve.name} | {name: value for name, value in vars(epoch).items() if name != "confusion"}
+        for curve in drawn
+        for epoch in curve.epochs
+    ]
+    csv_button("Curves", lambda: rows, "curves.csv", "curves-csv")
+
+
+def _show_confusion(chosen: Sequence[Run]) -> None:
+    for place, (run, column) in enumerate(zip(chosen, _two_abreast(chosen), strict=True)):
+        with column:
+            st.markdown(f"**{plain(run.record.title)}** · per cent of each actual class")
+            figure_shown(curves.confusion_matrix(_curve(run), run.classes), f"confusion-{place}", f"{run.id}-confusion")
+
+
+def _show_calibration(chosen: Sequence[Run]) -> None:
+    for place, (run, column) in enumerate(zip(chosen, _two_abreast(chosen), strict=True)):
+        dataset = cached.dataset(run.recipe.dataset)
+        scores = inside_memory.scores(Snapshot(run, run.record.epochs_done), dataset)
+        found = Reliability.of(scores, dataset.test.labels)
+        with column:
+            st.markdown(f"**{plain(run.record.title)}** on {len(dataset.test):,} test images")
+            figure = calibration.reliability_diagram(found, POOL_COLOURS[run.recipe.pool])
+            figure_shown(figure, f"calibration-{place}", f"{run.id}-calibration")
+    st.caption(
+        "Of the answers given with a probability of 80 %, are 80 % right? Below the diagonal a network is too sure. ECE, the "
+        "expected calibration error, is the mean distance from the diagonal. Dotted: after dividing the logits by the one "
+        "temperature that makes the true classes of these images likeliest, as *Classify* does."
+    )
+
+
+def _show_answers(chosen: Sequence[Run]) -> None:
+    st.markdown(
+        "Why curves have plateaus: each cell says how often a class was answered after an epoch, against how often it is true. "
+        "**Red** is a class that has starved: the network almost never answers it. When it recovers, accuracy jumps."
+    )
+    for place, run in enumerate(chosen):
+        st.markdown(f"**{plain(run.record.title)}**")
+        figure_shown(curves.answers_over_epochs(_curve(run), run.classes), f"answers-{place}", f"{run.id}-answers")
+
+
+def _two_abreast(chosen: Sequence[Run]) -> list[DeltaGenerator]:
+    columns = st.columns(min(len(chosen), 2))
+    return [columns[place % len(columns)] for place in range(len(chosen))]
+
+
+def _curve(run: Run) -> Curve:
+    return Curve(run.record.title, run.recipe.pool, run.epochs)

@@ -1,0 +1,37 @@
+"""The form of *Compare* that trains a study: poolings × seeds."""
+
+from typing import get_args
+
+import streamlit as st
+
+from gpcore.recipe import RECIPES, Pool
+from gpcore.runs.study import Study, check_datasets, members, queue_missing
+from ui import cached, workers
+
+
+def study_form() -> None:
+    """A form that queues what a study still lacks; the Train page then shows it live."""
+    with st.expander("Train a study: poolings × seeds", icon=":material/science:"), st.form("study", border=False):
+        first, second, third = st.columns([2, 1, 1])
+        pools = first.multiselect("Poolings", list(get_args(Pool)), ["gap", "gmp"], key="study-pools")
+        recipe = second.selectbox("Recipe", list(RECIPES), list(RECIPES).index("modern"), key="study-recipe")
+        dataset = third.text_input("Dataset", "fashion-mnist", key="study-dataset")
+        seeds = first.slider("Seeds", 1, 20, 6, key="study-seeds", help="Fewer than 6 can't make any difference significant.")
+        epochs = second.number_input("Epochs", 1, 1000, RECIPES["modern"].epochs, key="study-epochs")
+        asked = st.form_submit_button("Train what is missing", icon=":material/playlist_add:")
+    if asked:
+        study = Study(tuple(pools), tuple(range(seeds)), (dataset,), (RECIPES[recipe].but(epochs=epochs),))
+        _start(study)
+
+
+def _start(study: Study) -> None:
+    store, others = cached.own_store(), cached.shipped_stores()
+    check_datasets([member for member in members(study, store, others) if not member.finished], cached.data_folder())
+    queued = queue_missing(study, store, others)
+    workers.start_missing(store)
+    there = sum(member.finished for member in members(study, store, others))
+    st.success(
+        f"{len(queued)} of {len(study.recipes)} runs were queued, {there} had been trained before. *Train* shows them live, "
+        "and the verdict stands here as soon as they are finished.",
+        icon=":material/playlist_add_check:",
+    )
