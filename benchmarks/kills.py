@@ -19,6 +19,9 @@ import tiny
 from gpcore.recipe import MODERN
 from gpcore.runs.store import Store
 
+LONGEST = 6.0
+"""Seconds from a claim to the kill, at most: the data are read in the first of them, and an epoch takes one or two."""
+
 
 def start_worker(store: Store) -> subprocess.Popen:
     """A worker process that ends when nothing is left."""
@@ -33,7 +36,7 @@ def train_killing(store: Store, run: str, kills: int, chance: random.Random) -> 
         process = start_worker(store)
         tiny.wait_until(lambda: store.run(run).status in ("running", "finished") and not store.waiting(), 600)
         if done < kills:
-            time.sleep(chance.uniform(0, 3))
+            time.sleep(chance.uniform(0, LONGEST))
             done += store.run(run).status == "running"
             tiny.kill_all(process)
         process.wait()

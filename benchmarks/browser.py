@@ -1,0 +1,68 @@
+"""A dashboard of its own, a browser that looks at it, and a clock inside the page: what several benchmarks share."""
+
+import contextlib
+import tempfile
+from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
+
+import conftest
+import numpy as np
+from playwright.sync_api import Page, sync_playwright
+
+from gpcore.runs.store import Store
+
+CLOCK = Path(__file__).with_name("clock.js").read_text()
+
+SETTLED = 250
+"""Milliseconds without a further change after which the page counts as drawn; they are not part of what is measured."""
+
+PATIENCE = 60_000
+"""Milliseconds after which a change that nothing came of is an error."""
+
+
+@contextlib.contextmanager
+def dashboard(own: Path | None = None, checkpoints: Path = conftest.ROOT / "checkpoints") -> Iterator[tuple[Store, str]]:
+    """An own store, by default in a fresh folder, and the address of a dashboard over it and over the shipped runs."""
+    with tempfile.TemporaryDirectory() as folder:
+        store = Store(own or Path(folder) / "runs")
+        environment = conftest.settings(checkpoints, store.folder, conftest.ROOT / "data")
+        with conftest.served(environment, Path(folder) / "log", end_workers=own is None) as address:
+            yield store, address
+
+
+@contextlib.contextmanager
+def window() -> Iterator[Page]:
+    """A page of a fresh browser, 1280 pixels wide."""
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=conftest.find_chromium(), args=conftest.CHROMIUM_FLAGS)
+        page = browser.new_page(viewport={"width": 1280, "height": 900})
+        page.set_default_timeout(PATIENCE)
+        yield page
+        browser.close()
+
+
+def open_page(page: Page, address: str, region: str) -> None:
+    """The page at an address, drawn as far as `region`, and at rest."""
+    page.goto(address)
+    page.locator(region).first.wait_for()
+    rest(page)
+
+
+def rest(page: Page) -> None:
+    """Wait until nothing runs and all is drawn."""
+    page.wait_for_timeout(500)
+    page.locator("[data-testid=stApp][data-test-script-state=notRunning]").wait_for()
+    page.wait_for_timeout(1500)
+
+
+def time_change(page: Page, regions: Sequence[str], act: Callable[[], object]) -> float:
+    """Milliseconds from the key press or click in `act` to the frame that shows the last of its effects in the regions."""
+    page.evaluate(CLOCK, [list(regions), SETTLED, PATIENCE])
+    act()
+    return page.evaluate("window.drawn")
+
+
+def spread(values: Sequence[float], digits: int = 0) -> str:
+    """Median, 95th percentile and maximum."""
+    median, high, most = (f"{value:,.{digits}f}" for value in (np.median(values), np.percentile(values, 95), max(values)))
+    return f"median {median}, 95 % {high}, most {most}"

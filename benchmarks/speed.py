@@ -1,0 +1,154 @@
+"""How fast training and evaluation are: this project's beside the article's own loop, as anyone would write it.
+
+    PYTHONPATH=.:tests python benchmarks/speed.py [epoch | sprint | evaluation | limit] [--rounds 3] [--seeds 10]
+
+`epoch`: one epoch of the article's recipe on all of FashionMNIST, GAP and GMP, with training and validation accuracy after it.
+The plain loop (tests/article.py) has a DataLoader, `ToTensor` for every image and PyTorch's own choice of threads, and trains
+one model after the other; ours trains both side by side, each on a thread of its own. They take turns, and medians count.
+`sprint`: the recipe `sprint` over several seeds, the processor seconds of its epoch and of one pass over the test images, and
+how often that goes into 60 epochs of the plain loop. `evaluation`: 10,000 test images, counted and as class maps. `limit`: the
+multiplications of a training step at the speed of this processor's matrix product, which no convolution is faster than.
+"""
+
+import argparse
+import multiprocessing
+import os
+import statistics
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import article
+import torch
+
+from gpcore.data.datasets import load_dataset
+from gpcore.insight.features import all_class_maps
+from gpcore.nets.convnet import ConvNet
+from gpcore.recipe import ARTICLE, SPRINT, Recipe
+from gpcore.runs.run import open_run
+from gpcore.training.evaluate import evaluate, one_thread
+from gpcore.training.fit import EpochDone, TrainingState, fit
+
+DATA = Path("data")
+POOLS = ("gap", "gmp")
+ARTICLE_EPOCHS, ARTICLE_ACCURACY = 60, 0.874
+
+
+def seconds(work: Callable[[], object]) -> float:
+    """How long that takes by the clock."""
+    started = time.perf_counter()
+    work()
+    return time.perf_counter() - started
+
+
+def plain_epoch(pool: str) -> None:
+    """An epoch of the article's recipe in plain PyTorch, both accuracies included."""
+    model = article.network(article.KERNELS[pool])
+    train, test = article.loader(DATA, True, 60_000), article.loader(DATA, False, 10_000)
+    optimizer = torch.optim.Adam(model.parameters(), lr=3e-4)
+    list(article.training_steps(model, train, optimizer))
+    article.measured(model, train)
+    article.measured(model, test)
+
+
+def trained(recipe: Recipe) -> EpochDone:
+    """The last epoch of a run of this project."""
+    dataset = load_dataset(recipe.dataset, DATA)
+    *_, last = fit(recipe, dataset, TrainingState.fresh(recipe, dataset, torch.device("cpu")))
+    assert isinstance(last, EpochDone)
+    return last
+
+
+def epoch(options: argparse.Namespace) -> None:
+    """Both models for one epoch, ours against the plain loop."""
+    times: dict[str, list[float]] = {"plain": [], "ours": []}
+    recipes = [ARTICLE.but(pool=name, epochs=1) for name in POOLS]
+    # Started once, as a worker is for all its runs; they have PyTorch and the images before the clock runs.
+    with multiprocessing.get_context("spawn").Pool(len(POOLS)) as pool:
+        pool.map(trained, [recipe.but(train_images=640) for recipe in recipes], chunksize=1)
+        for _ in range(options.rounds):
+            times["plain"].append(sum(seconds(lambda name=name: plain_epoch(name)) for name in POOLS))
+            times["ours"].append(seconds(lambda: pool.map(trained, recipes, chunksize=1)))
+            print(f"  plain {times['plain'][-1]:.1f} s, ours {times['ours'][-1]:.1f} s", flush=True)
+    plain, ours = (statistics.median(values) for values in times.values())
+    quotients = [one / other for one, other in zip(*times.values(), strict=True)]
+    faster = statistics.median(quotients)
+    print(f"one epoch of GAP and GMP: plain loop {plain:.1f} s, ours {ours:.1f} s: {faster:.2f} times as fast")
+
+
+def sprint(options: argparse.Namespace) -> None:
+    """The article's accuracy, and how many of these runs its 60 epochs would take the time of."""
+    loop = statistics.median(seconds(lambda: plain_epoch("gap")) for _ in range(options.rounds))
+    accuracies, times = [], []
+    for seed in range(options.seeds):
+        recipe = SPRINT.but(seed=seed)
+        dataset = load_dataset(recipe.dataset, DATA)
+        state = TrainingState.fresh(recipe, dataset, torch.device("cpu"))
+        events = fit(recipe, dataset, state)
+        started = time.process_time()
+        while state.step * recipe.batch_size < len(dataset.train):
+            next(events)
+        with one_thread():
+            accuracies.append(evaluate(state.network.eval(), dataset.test, recipe.output).accuracy)
+        times.append(time.process_time() - started)
+        print(f"  seed {seed}: {accuracies[-1]:.2%} after {times[-1]:.1f} s", flush=True)
+    mean, spread, took = statistics.mean(accuracies), statistics.stdev(accuracies), statistics.median(times)
+    print(
+        f"sprint: {mean:.2%} ± {spread:.2%} (mean and standard deviation of {options.seeds} seeds, 10,000 images; the article: "
+        f"{ARTICLE_ACCURACY:.1%}) after {took:.1f} s; {ARTICLE_EPOCHS} epochs of the plain loop, {loop:.1f} s each: "
+        f"{ARTICLE_EPOCHS * loop / took:.0f} times as fast"
+    )
+
+
+def evaluation(options: argparse.Namespace) -> None:
+    """All test images."""
+    dataset = load_dataset("fashion-mnist", DATA)
+    network = open_run("checkpoints/modern-gap-seed0").network()
+    for name, work in {
+        "counted": lambda: evaluate(network, dataset.test, "logits"),
+        "as class maps": lambda: all_class_maps(network, dataset.test),
+    }.items():
+        work()
+        took = statistics.median(seconds(work) for _ in range(5))
+        print(f"10,000 test images {name}: {took:.2f} s on {os.cpu_count()} cores")
+
+
+def limit(options: argparse.Namespace) -> None:
+    """The step at the speed of a matrix product."""
+    from gpcore.nets.cost import cost
+
+    with one_thread():
+        one, other = torch.rand(2, 1024, 1024)
+        work = statistics.median(seconds(lambda: one @ other) for _ in range(20))
+        rate = 2 * 1024**3 / work
+        flops = cost(ConvNet("gap"), (1, 28, 28)).flops
+        dataset, recipe = load_dataset("fashion-mnist", DATA), ARTICLE.but(train_images=6400)
+        state = TrainingState.fresh(recipe, dataset, torch.device("cpu"))
+        events = fit(recipe, dataset, state)
+        started = time.perf_counter()
+        while state.step < 100:
+            next(events)
+        step = (time.perf_counter() - started) / 6400
+    # Forward, and two products of the same size backward.
+    print(
+        f"a training step takes {step * 1e6:.0f} µs per image on one thread; its {3 * flops / 1e6:.1f} million operations at "
+        f"{rate / 1e9:.0f} GFLOP/s would take {3 * flops / rate * 1e6:.0f} µs: {3 * flops / rate / step:.0%} of the limit"
+    )
+
+
+MEASUREMENTS = {"limit": limit, "evaluation": evaluation, "epoch": epoch, "sprint": sprint}
+
+
+def main() -> None:
+    """Measure what is asked for, or all."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("what", nargs="*", choices=[*MEASUREMENTS, []], default=[])
+    parser.add_argument("--rounds", type=int, default=3)
+    parser.add_argument("--seeds", type=int, default=10)
+    options = parser.parse_args()
+    for name in options.what or MEASUREMENTS:
+        MEASUREMENTS[name](options)
+
+
+if __name__ == "__main__":
+    main()

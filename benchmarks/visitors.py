@@ -1,0 +1,88 @@
+"""What visitors cost the server: its memory over 1,000 page runs, and how long each of ten waits who browse *Inside* at once.
+
+    PYTHONPATH=.:tests python benchmarks/visitors.py [memory | crowd] [--runs 1000] [--visitors 10] [--changes 30]
+
+The visitors have no browser (`visitor.py`): they speak Streamlit's own protocol, and a change is measured until the server
+has sent all that follows from it. Ten browsers on two cores would measure the browsers. `memory`: the pages in turn, in a new
+session every 50 runs. `crowd`: changes of layer, image and epoch, with a second to look at each, and the server's memory then:
+the networks are shared.
+"""
+
+import argparse
+import asyncio
+import itertools
+import random
+
+import browser
+import watching
+from visitor import Visitor
+
+from gpcore.runs.store import Store
+
+PAGES = ("", "train", "inside", "classify", "learn", "inside", "lab", "inside")
+"""The pages in turn; the empty path is Compare."""
+
+SESSION = 50
+"""Page runs of one session."""
+
+PAUSE = 1.0
+"""Seconds that a visitor looks at what came of a change."""
+
+
+def megabytes(store: Store) -> float:
+    """The server's resident memory."""
+    return watching.megabytes("streamlit", store.folder)
+
+
+async def memory(store: Store, address: str, options: argparse.Namespace) -> None:
+    """The server's memory as page runs add up; what is kept for all visitors is there after the first of them."""
+    pages = itertools.islice(itertools.cycle(PAGES), options.runs)
+    for number, session in enumerate(iter(lambda: list(itertools.islice(pages, SESSION)), []), start=1):
+        async with Visitor(address) as visitor:
+            for page in session:
+                await visitor.open(page)
+        if number == 1 or number % 2 == 0:
+            print(f"  after {number * SESSION:>5,} page runs: {megabytes(store):,.0f} MB", flush=True)
+
+
+async def crowd(store: Store, address: str, options: argparse.Namespace) -> None:
+    """Seconds of every change, alone and in company."""
+    for visitors in (1, options.visitors):
+        seconds = await asyncio.gather(*(browse(address, options.changes, seed) for seed in range(visitors)))
+        every = [1000 * value for own in seconds for value in own]
+        print(f"  {visitors} at once: {browser.spread(every)} ms over {len(every)} changes; server {megabytes(store):,.0f} MB")
+
+
+async def browse(address: str, changes: int, seed: int) -> list[float]:
+    """Seconds of every change that one visitor makes on *Inside*."""
+    drawn, seconds = random.Random(seed), []
+    async with Visitor(address) as visitor:
+        await visitor.open("inside")
+        for number in range(changes):
+            await asyncio.sleep(PAUSE * 2 * drawn.random())
+            match number % 3:
+                case 0:
+                    seconds.append(await visitor.change("layer", double_array_value={"data": [drawn.randrange(17)]}))
+                case 1:
+                    seconds.append(await visitor.change("image", double_value=drawn.randrange(10_000)))
+                case _:
+                    seconds.append(await visitor.change("epoch", double_array_value={"data": [drawn.randint(1, 60)]}))
+    return seconds
+
+
+def main() -> None:
+    """Measure what is asked for, or both."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("what", nargs="*", choices=["memory", "crowd", []], default=[])
+    for name, default in {"runs": 1000, "visitors": 10, "changes": 30}.items():
+        parser.add_argument(f"--{name}", type=int, default=default)
+    options = parser.parse_args()
+    for measured in (memory, crowd):
+        if measured.__name__ in (options.what or ("memory", "crowd")):
+            print(f"{measured.__name__}:", flush=True)
+            with browser.dashboard() as (store, address):
+                asyncio.run(measured(store, address, options))
+
+
+if __name__ == "__main__":
+    main()
