@@ -123,8 +123,8 @@ def shipped_server(tmp_path_factory: pytest.TempPathFactory, data_folder: Path) 
 
 
 @contextlib.contextmanager
-def served(environment: dict[str, str], log: Path) -> Iterator[str]:
-    """A real `streamlit run app.py` until the context ends."""
+def served(environment: dict[str, str], log: Path, end_workers: bool = True) -> Iterator[str]:
+    """A real `streamlit run app.py` until the context ends, and with it, if asked for, all that trains into its store."""
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
@@ -140,8 +140,8 @@ def served(environment: dict[str, str], log: Path) -> Iterator[str]:
     finally:
         process.terminate()
         process.wait(timeout=20)
-        # Workers outlive their server, as they should; those of a test that failed would train on for minutes.
-        subprocess.run(["pkill", "-f", environment["POOLSCOPE_STORE"]], check=False)
+        if end_workers:  # which outlive their server, as they should; those of a test that failed would train on for minutes
+            subprocess.run(["pkill", "-f", environment["POOLSCOPE_STORE"]], check=False)
 
 
 def _wait_for(address: str, process: subprocess.Popen, log: Path) -> None:

@@ -110,13 +110,24 @@ def test_the_original_files_are_unpacked_without_network_also_by_two_processes_a
     assert [process.communicate(timeout=120)[0] for process in processes] == [b"10000\n"] * 2
 
 
-def test_a_half_unpacked_file_is_unpacked_anew(original_files):
+SPOILT_LABELS = {
+    "cut off in its first bytes": b"\0\0\x08",
+    "half unpacked": b"\0\0\x08\x01\0\0\x27\x10" + bytes(5000),
+    "of another kind": b"<html>" * 2000,
+    "images": b"\0\0\x08\x03\0\0\x27\x10\0\0\0\x1c\0\0\0\x1c" + bytes(7_840_000),
+}
+
+
+@pytest.mark.parametrize("spoilt", SPOILT_LABELS)
+def test_a_half_unpacked_or_damaged_file_is_unpacked_anew(spoilt, original_files):
     raw = original_files / "FashionMNIST" / "raw"
     for path in list(raw.glob("*.gz")):
         path.with_suffix("").write_bytes(gzip.decompress(path.read_bytes()))
     labels = raw / "t10k-labels-idx1-ubyte"
-    labels.write_bytes(labels.read_bytes()[:5000])
-    assert len(load_dataset("fashion-mnist", original_files).test) == 10_000
+    whole = labels.read_bytes()
+    labels.write_bytes(SPOILT_LABELS[spoilt])
+    assert torch.bincount(load_dataset("fashion-mnist", original_files).test.labels).tolist() == [1000] * 10
+    assert labels.read_bytes() == whole
 
 
 def test_a_missing_dataset_without_network_is_one_clear_sentence(tmp_path):

@@ -49,6 +49,37 @@ def test_every_section_shows_itself(app_environment, section):
     assert page.slider(key="epoch").value == 1
 
 
+def test_a_run_of_which_only_the_last_epoch_is_kept_stays_there(app_environment, own_copy, monkeypatch):
+    for path in own_copy.glob("*/epoch-001.safetensors"):
+        path.unlink()
+    monkeypatch.setenv("POOLSCOPE_CHECKPOINTS", str(own_copy))
+    page = opened(show="Over the epochs")
+    assert not page.error
+    assert "epoch 2, answers" in text(page)
+    assert [slider.key for slider in page.slider if slider.key == "epoch"] == []
+
+
+def test_a_search_among_the_answers_of_damaged_weights_is_one_sentence(app_environment, own_copy, monkeypatch):
+    for path in own_copy.glob("*/epoch-002.safetensors"):
+        path.write_bytes(path.read_bytes()[:100])
+    monkeypatch.setenv("POOLSCOPE_CHECKPOINTS", str(own_copy))
+    page = opened().button(key="differing").click().run()
+    assert not page.exception
+    assert "damaged" in page.error[0].value
+
+
+def test_what_plays_stops_where_runs_are_chosen_that_have_one_epoch(app_environment, data_folder):
+    for pool in ("gap", "gmp"):
+        trained(app_environment, data_folder, "--pool", pool)
+    page = opened()
+    page.button(key="play").click().run()
+    assert page.session_state.playing
+    for key, pool in (("run", "gap"), ("run2", "gmp")):
+        page.selectbox(key=key).set_value(f"{app_environment.name}/modern-{pool}-seed0").run()
+    assert not page.exception
+    assert not page.session_state.playing
+
+
 def test_the_page_shows_that_the_cells_add_up(app_environment):
     words = text(opened())
     assert words.count("the network itself scores") == 2

@@ -47,6 +47,14 @@ def test_an_item_is_moved_over_the_canvas(app_environment):
     assert not page.exception
 
 
+def test_linear_heads_take_no_canvas_and_say_so(app_environment, data_folder):
+    options = ["--epochs", "1", "--train-images", "100", "--store", str(app_environment), "--data", str(data_folder)]
+    assert main(["train", "--recipe", "modern", "--pool", "mlp", *options]) == 0
+    page = opened(lab="One item, every place", run=f"{app_environment.name}/modern-mlp-seed0")
+    assert not page.exception
+    assert "modern-mlp-seed0 ends in linear layers, which take images of 28×28 pixels" in page.error[0].value
+
+
 def test_without_runs_on_canvases_it_says_how_to_train_them(app_environment):
     page = opened(lab="Small items in clutter")
     assert not page.exception

@@ -20,11 +20,17 @@ FLOORS = [
     ["gpcore", "gpcore.__main__"],
     ["ui"],
     ["views"],
-    ["app"],
+    ["app", "dashboard"],
 ]
 """From the ground up: a module may import from its own floor and from those below."""
 
-SOURCES = sorted([ROOT / "app.py", *(path for folder in ("gpcore", "ui", "views") for path in (ROOT / folder).rglob("*.py"))])
+SOURCES = sorted(
+    [
+        ROOT / "app.py",
+        ROOT / "dashboard.py",
+        *(path for folder in ("gpcore", "ui", "views") for path in (ROOT / folder).rglob("*.py")),
+    ]
+)
 
 
 def module_name(path: Path) -> str:
@@ -110,3 +116,10 @@ def test_a_recipe_can_be_checked_without_pytorch():
 
 def test_asking_for_help_does_not_wait_for_pytorch():
     assert "torch" not in modules_after("import gpcore.__main__")
+
+
+def test_no_page_waits_for_torchvision():
+    names = sorted(name for name in NAMES if name.split(".")[0] in ("gpcore", "ui") and not name.endswith("__main__"))
+    held = modules_after("\n".join(f"import {name}" for name in names))
+    assert set(names) <= held
+    assert not {"torchvision", "torch._dynamo"} & held

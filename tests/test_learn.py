@@ -10,7 +10,7 @@ pytestmark = pytest.mark.usefixtures("app_environment")
 
 @pytest.mark.parametrize("example", EXAMPLES)
 def test_every_example_is_pooled_in_every_way(example: str) -> None:
-    page = AppTest.from_file("../app.py", default_timeout=60).run().switch_page("views/learn.py").run()
+    page = AppTest.from_file("../dashboard.py", default_timeout=60).run().switch_page("views/learn.py").run()
     page.selectbox(key="example").set_value(example).run()
     assert not page.exception
     values = [float(metric.value) for metric in page.metric]

@@ -10,6 +10,9 @@ import torch
 
 from gpcore.data.datasets import Dataset, test_split_only
 from gpcore.nets.convnet import ConvNet
+from gpcore.runs.catalogue import Catalogue
+from gpcore.runs.choice import first_shown
+from gpcore.runs.records import RunRecord
 from gpcore.runs.run import Run
 from gpcore.runs.store import Store
 
@@ -38,17 +41,36 @@ def own_store() -> Store:
     return Store(own_store_folder())
 
 
+def shipped_stores() -> list[Store]:
+    """The store that ships with the project, if it is there."""
+    folder = shipped_store_folder()
+    return [Store(folder, read_only=True)] if (folder / "runs.db").is_file() else []
+
+
 def runs() -> dict[str, Run]:
-    """Every run there is, shipped ones first, by a key that a link can carry: `checkpoints/article-gap-seed0`.
+    """Every run there is, as `first_shown` orders them, by a key that a link can carry: `checkpoints/article-gap-seed0`.
 
     The key is also what the command line takes for RUN.
     """
-    found: dict[str, Run] = {}
-    for folder in (shipped_store_folder(), own_store_folder()):
-        if (folder / "runs.db").is_file():
-            store = Store(folder, read_only=True)
-            found |= {f"{folder.name}/{record.id}": Run(store, record) for record in store.runs()}
-    return found
+    return first_shown(_runs_of(shipped_store_folder()), _runs_of(own_store_folder()))
+
+
+def _runs_of(folder: Path) -> dict[str, Run]:
+    if not (folder / "runs.db").is_file():
+        return {}
+    store = Store(folder, read_only=True)
+    return {f"{folder.name}/{record.id}": Run(store, record) for record in records(folder)}
+
+
+def records(folder: Path) -> tuple[RunRecord, ...]:
+    """The runs of a store that is there, the oldest first, read anew only when they have changed."""
+    file = (folder / "runs.db").stat()
+    return _catalogue(folder.absolute(), (file.st_dev, file.st_ino)).runs()  # a store made anew is another file
+
+
+@st.cache_resource(max_entries=8, show_spinner=False)
+def _catalogue(folder: Path, file: tuple[int, int]) -> Catalogue:
+    return Catalogue(folder)
 
 
 def trained_runs() -> dict[str, Run]:

@@ -1,5 +1,6 @@
 """The image that *Inside* looks at: a test image by index, class or chance, or a picture of one's own."""
 
+import contextlib
 import random
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -12,7 +13,7 @@ from jaxtyping import Float, Int64
 from torch import Tensor
 
 from gpcore.data.datasets import Dataset, scaled
-from gpcore.errors import ImageError
+from gpcore.errors import GpcoreError, ImageError
 from ui import links
 from ui.inside_upload import own_picture
 
@@ -77,7 +78,8 @@ def show_image(picked: Picked) -> None:
 
 
 def _go(choose: Callable[[], int]) -> None:
-    st.session_state.image = choose()
+    with contextlib.suppress(GpcoreError):  # the page, which is drawn next, meets the same error and shows it
+        st.session_state.image = choose()
 
 
 def _of_class(dataset: Dataset, label: int | None) -> Int64[Tensor, " found"]:

@@ -8,9 +8,10 @@ import streamlit as st
 from gpcore.figures import evidence as figures
 from gpcore.figures.panels import signed
 from gpcore.insight.look import Look
-from ui.inside_grids import csv_button
 from ui.inside_scene import Scene
 from ui.sheet import show_sheet
+from ui.widgets import csv_button
+from ui.wording import plain
 
 ANSWER = "its own answer"
 
@@ -24,7 +25,7 @@ def show_evidence(scene: Scene) -> None:
         label = look.answer if name == ANSWER else classes.index(name)
         with column:
             st.markdown(
-                f"**{scene.names[place]}: where the score of {classes[label]} comes from, and why it answers "
+                f"**{plain(scene.names[place])}: where the score of {classes[label]} comes from, and why it answers "
                 f"{classes[look.answer]} and not {classes[look.contest.rival]}**"
             )
             show_sheet(figures.explained(look, label, classes), f"evidence-{place}", f"{scene.names[place]}-evidence")
@@ -68,7 +69,7 @@ def show_on_the_image(scene: Scene) -> None:
         look = scene.looks[place]
         name = scene.dataset.classes[look.answer]
         with column:
-            st.markdown(f"**{scene.names[place]}: where {name} lies on the image**")
+            st.markdown(f"**{plain(scene.names[place])}: where {name} lies on the image**")
             show_sheet(figures.over_the_image(look, name), f"image-{place}", f"{scene.names[place]}-on-the-image")
             row, column_ = look.evidence.strongest_cell(look.answer)
             st.caption(

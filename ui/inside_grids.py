@@ -1,11 +1,9 @@
 """Both answers, and the same layer of both networks side by side."""
 
 import html
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from typing import Any
 
-import pandas as pd
-import plotly.graph_objects as go
 import streamlit as st
 
 from gpcore.figures import maps
@@ -14,9 +12,10 @@ from gpcore.figures.panels import signed
 from gpcore.figures.twins import colour_of, twin_grids
 from gpcore.insight.features import Layer
 from gpcore.nets.convnet import ConvNet
-from ui import links, widgets
+from ui import links
 from ui.inside_scene import SCALES, Scene
 from ui.sheet import show_sheet
+from ui.widgets import csv_button
 
 READINGS = {"gap": "Every cell of a map counts the same.", "gmp": "Of each map only the brightest cell counts."}
 """What a pooling looks at, in one sentence."""
@@ -89,24 +88,3 @@ def reading_of(network: ConvNet) -> str:
     if network.has_class_maps:
         return READINGS.get(network.pool_name, "The dots show how much each cell counts.")
     return f"It has no class maps: its head is {network.head_title}."
-
-
-def figure_shown(figure: go.Figure, key: str, name: str) -> None:
-    """A figure with a button, among its own, that saves it as PNG under `name`."""
-    figure.layout.font = {"color": "#fafafa" if st.context.theme.type == "dark" else "#31333f"}
-    picture = {"format": "png", "filename": name, "scale": 3}
-    st.plotly_chart(figure, width="stretch", key=key, config=widgets.PLOT_CONFIG | {"toImageButtonOptions": picture})
-
-
-def csv_button(title: str, rows: Callable[[], Sequence[dict[str, Any]]], name: str, key: str) -> None:
-    """A button that writes a figure's numbers as CSV when it is pressed, not before."""
-    st.download_button(
-        f"{title} (CSV)",
-        lambda: pd.DataFrame(rows()).to_csv(index=False),
-        name,
-        "text/csv",
-        key=key,
-        icon=":material/download:",
-        type="tertiary",
-        on_click="ignore",
-    )

@@ -66,12 +66,15 @@ def disagreement(first: Snapshot, second: Snapshot, dataset: Dataset) -> Disagre
 
 
 def _answers_of(snapshot: Snapshot, dataset: Dataset) -> Answers:
+    return answers_of(scores(snapshot, dataset), dataset.test.labels, snapshot.run.recipe.output)
+
+
+def scores(snapshot: Snapshot, dataset: Dataset) -> Float[Tensor, "n classes"]:
+    """What a network scores every test image. Shared, so never to be changed."""
     network = cached.network(snapshot.run, snapshot.epoch).network
     if network.has_class_maps:
-        scores = network.pool(class_maps(snapshot, dataset))
-    else:
-        scores = _scores(snapshot, dataset, snapshot.key, dataset.name)
-    return answers_of(scores, dataset.test.labels, snapshot.run.recipe.output)
+        return network.pool(class_maps(snapshot, dataset))
+    return _scores(snapshot, dataset, snapshot.key, dataset.name)
 
 
 @st.cache_resource(max_entries=32, show_spinner="Looking at all test images …")
@@ -79,11 +82,17 @@ def _scores(_snapshot: Snapshot, _dataset: Dataset, key: tuple[str, int], name: 
     return features.all_scores(cached.network(_snapshot.run, _snapshot.epoch).network, _dataset.test)
 
 
-def all_epochs(run: Run, last: int) -> History:
-    """A run's network after each of its first `last` epochs."""
-    return _all_epochs(run, last, Snapshot(run, last).key)
+def kept_epochs(run: Run) -> list[int]:
+    """The epochs whose weights are there; where there are none, the last one, which then says so."""
+    return [epoch for epoch in run.saved_epochs if epoch <= run.record.epochs_done] or [run.record.epochs_done]
+
+
+def all_epochs(run: Run) -> History:
+    """A run's network after each of its kept epochs."""
+    epochs = kept_epochs(run)
+    return _all_epochs(run, epochs, Snapshot(run, epochs[-1]).key)
 
 
 @st.cache_resource(max_entries=16, show_spinner="Reading every epoch …")
-def _all_epochs(_run: Run, last: int, key: tuple[str, int]) -> History:
-    return history([_run.network(epoch) for epoch in range(1, last + 1)])
+def _all_epochs(_run: Run, epochs: list[int], key: tuple[str, int]) -> History:
+    return history([_run.network(epoch) for epoch in epochs])

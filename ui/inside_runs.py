@@ -16,8 +16,9 @@ from gpcore.training.evaluate import answers, output_of
 from ui import inside_memory
 from ui.gallery import Item, show_gallery
 from ui.image_picker import TEST
-from ui.inside_grids import csv_button, figure_shown
 from ui.inside_scene import Scene
+from ui.widgets import csv_button, figure_shown
+from ui.wording import plain
 
 GALLERY = 24
 """Images on a page of the gallery."""
@@ -56,13 +57,13 @@ def _accuracy_lines(scene: Scene) -> list[Line]:
 def _fate_lines(scene: Scene) -> list[Line]:
     lines = []
     for snapshot, look, name in zip(scene.snapshots, scene.looks, scene.names, strict=True):
-        last = snapshot.run.record.epochs_done
-        scores = inside_memory.all_epochs(snapshot.run, last).scores(look.image)
+        epochs = inside_memory.kept_epochs(snapshot.run)
+        scores = inside_memory.all_epochs(snapshot.run).scores(look.image)
         label = look.answer if scene.picked.actual is None else scene.picked.actual
         answered = answers(output_of(scores, look.output)).tolist()
         notes = [scene.dataset.classes[answer] for answer in answered]
         values = lead(scores, label).tolist()
-        lines.append(Line(name, colour_of(look), range(1, last + 1), values, snapshot.epoch - 1, notes=notes))
+        lines.append(Line(name, colour_of(look), epochs, values, epochs.index(snapshot.epoch), notes=notes))
     return lines
 
 
@@ -85,7 +86,7 @@ def show_swap(scene: Scene) -> None:
         answer = int(answers(output_of(scores[None], look.output)))
         with column:
             st.markdown(
-                f"**{scene.names[place]}'s class maps, pooled so, answer {scene.dataset.classes[answer]}** "
+                f"**{plain(scene.names[place])}'s class maps, pooled so, answer {scene.dataset.classes[answer]}** "
                 f"(as trained: {scene.dataset.classes[look.answer]})"
             )
             if scores.max() > scores[answer]:

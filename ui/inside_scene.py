@@ -12,6 +12,7 @@ from gpcore.data.datasets import Dataset
 from gpcore.insight.features import Layer
 from gpcore.insight.look import Look
 from gpcore.insight.perturb import UNCHANGED, Change, changed
+from gpcore.runs.choice import default_pair
 from gpcore.runs.run import Run
 from ui import cached, inside_memory, links, widgets
 from ui.image_picker import Picked
@@ -54,14 +55,14 @@ class Scene:
 
 def pick_runs(found: dict[str, Run]) -> tuple[Run, Run]:
     """Two runs on one dataset: the second box offers only what the first one can be compared with."""
-    first_default, second_default = widgets.default_pair(found)
+    first_default, second_default = default_pair(found)
     left, right = st.columns(2)
     links.explain_choice("run", found, "run")
     with left:
         first = widgets.pick_run("First network", "run", found, first_default)
     comparable = {key: run for key, run in found.items() if run.recipe.dataset == first.recipe.dataset}
     if first.recipe.dataset != found[second_default].recipe.dataset:
-        second_default = widgets.default_pair(comparable)[1]
+        second_default = default_pair(comparable)[1]
     links.explain_choice("run2", comparable, "second run")
     with right:
         second = widgets.pick_run("Second network", "run2", comparable, second_default)
@@ -69,35 +70,45 @@ def pick_runs(found: dict[str, Run]) -> tuple[Run, Run]:
 
 
 def pick_epoch(runs: Sequence[Run]) -> tuple[Snapshot, Snapshot]:
-    """The epoch slider with its play button; a run that ended earlier stays at its last epoch."""
-    last = max(run.record.epochs_done for run in runs)
-    links.explain_number("epoch", 1, last, "epoch")
-    epoch = _epoch_slider(last) if last > 1 else 1
-    first, second = (Snapshot(run, min(epoch, run.record.epochs_done)) for run in runs)
+    """The epoch slider with its play button; a run that ended earlier stays at its last epoch.
+
+    Of a study's runs only the last epoch may be kept: such a run stays there.
+    """
+    kept = [inside_memory.kept_epochs(run) for run in runs]
+    begin, last = min(epochs[0] for epochs in kept), max(epochs[-1] for epochs in kept)
+    links.explain_number("epoch", begin, last, "epoch")
+    if last > begin:
+        epoch = _epoch_slider(begin, last)
+    else:
+        epoch, st.session_state.playing = last, False  # what played before, of other runs, has nothing to move here
+    first, second = (
+        Snapshot(run, max((each for each in epochs if each <= epoch), default=epochs[0]))
+        for run, epochs in zip(runs, kept, strict=True)
+    )
     return first, second
 
 
-def _epoch_slider(last: int) -> int:
+def _epoch_slider(begin: int, last: int) -> int:
     slider, button = st.columns([6, 1], vertical_alignment="bottom")
     playing = st.session_state.get("playing", False)
     icon, explanation = (
         (":material/pause:", "Stop here") if playing else (":material/play_arrow:", "Play the epochs, both networks in step")
     )
-    button.button("", icon=icon, help=explanation, key="play", on_click=_toggle, args=(last,))
-    return slider.slider("Epoch", 1, last, last, key="epoch", bind="query-params")
+    button.button("", icon=icon, help=explanation, key="play", on_click=_toggle, args=(begin, last))
+    return slider.slider("Epoch", begin, last, last, key="epoch", bind="query-params")
 
 
-def _toggle(last: int) -> None:
+def _toggle(begin: int, last: int) -> None:
     st.session_state.playing = not st.session_state.get("playing", False)
     if st.session_state.playing and st.session_state.get("epoch", last) == last:
-        st.session_state.epoch = 1
+        st.session_state.epoch = begin
 
 
 def keep_playing(runs: Sequence[Run]) -> None:
     """While the epochs play, go on to the next one in a moment; called last, so that a slow page is drawn to its end."""
     if st.session_state.get("playing"):
         st.session_state.epoch_turns_at = time.monotonic() + SECONDS_PER_EPOCH / 2
-        st.fragment(_turn, run_every=SECONDS_PER_EPOCH)(max(run.record.epochs_done for run in runs))
+        st.fragment(_turn, run_every=SECONDS_PER_EPOCH)(max(inside_memory.kept_epochs(run)[-1] for run in runs))
 
 
 def _turn(last: int) -> None:

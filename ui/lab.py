@@ -12,13 +12,14 @@ from gpcore.figures.insight import Line
 from gpcore.figures.theme import POOL_COLOURS
 from gpcore.insight import positions, robustness
 from gpcore.insight.robustness import DISTURBANCES
-from gpcore.insight.standings import tables
+from gpcore.insight.standings import results, tables
+from gpcore.nets.heads import needs_size
 from gpcore.runs.run import Run
 from ui import cached, links
-from ui.inside_grids import csv_button, figure_shown
 from ui.inside_memory import Snapshot
 from ui.inside_scene import pick_runs
 from ui.sheet import show_sheet
+from ui.widgets import csv_button, figure_shown
 
 ALONG = {"the item's size": "area", "clutter": "pieces"}
 
@@ -78,8 +79,7 @@ def show_positions(found: dict[str, Run]) -> None:
     runs = pick_runs(found)
     dataset = cached.dataset("fashion-mnist")
     for run in runs:
-        if run.image_shape[0] != 1 or len(run.classes) != len(dataset.classes):
-            raise InsightError(f"{run.id} knows other classes than FashionMNIST's items: choose runs on fashion-mnist.")
+        _check_takes_canvases(run, dataset)
     last = len(dataset.test) - 1
     links.explain_number("item", 0, last, "test image")
     left, middle, right = st.columns(3, gap="large")
@@ -99,11 +99,20 @@ def show_positions(found: dict[str, Run]) -> None:
     )
 
 
+def _check_takes_canvases(run: Run, dataset: Dataset) -> None:
+    channels, *size = run.image_shape
+    if channels != 1 or len(run.classes) != len(dataset.classes):
+        raise InsightError(f"{run.id} knows other classes than FashionMNIST's items: choose runs on fashion-mnist.")
+    if needs_size(run.recipe.pool) and size != [SIDE, SIDE]:
+        raise InsightError(
+            f"{run.id} ends in linear layers, which take images of {size[0]}×{size[1]} pixels, and a canvas has {SIDE}×{SIDE}: "
+            "choose a run with a pooling, or one on canvas."
+        )
+
+
 def show_crossover(found: dict[str, Run]) -> None:
     """How accuracy depends on the item's size and on clutter, over the runs that were trained on canvases."""
-    finished = [run for run in found.values() if run.record.status == "finished" and run.record.last]
-    results = [(run.recipe, run.record.last.validation_accuracy) for run in finished if run.record.last]
-    settings = figures.crossover_points(tables(results))
+    settings = figures.crossover_points(tables(results(found.values())))
     if not settings:
         st.info(
             "No run has been trained on a canvas yet. This trains them, on all cores: `.venv/bin/python -m gpcore study "

@@ -4,6 +4,7 @@ import base64
 import io
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -18,9 +19,13 @@ from gpcore.insight.answers import Answer, answer, calibration_of
 from gpcore.insight.uncertainty import Calibration
 from gpcore.runs.run import Run
 from ui import cached
+from ui.inside_memory import Snapshot
 
 MOST_PICTURES = 200
 """Pictures that one visitor may have here at a time, so that many visitors fit into memory."""
+
+THUMBNAIL = 96
+"""Pixels along the longer side of a thumbnail."""
 
 
 class File(Protocol):
@@ -51,6 +56,17 @@ class Picture:
         except ImageError as error:
             return cls(shown_name(file.name), error=str(error))
 
+    @cached_property
+    def thumbnail(self) -> str | None:
+        """A small version as a data URL, kept, since a table of all pictures is drawn at every change."""
+        if self.photo is None:
+            return None
+        image = PIL.Image.fromarray(self.photo.pixels)
+        image.thumbnail((THUMBNAIL, THUMBNAIL))
+        file = io.BytesIO()
+        image.save(file, "JPEG", quality=80)
+        return "data:image/jpeg;base64," + base64.b64encode(file.getvalue()).decode()
+
     def correct(self, correction: Correction) -> None:
         """Prepare it anew, as its owner says."""
         if self.photo and correction != self.correction:
@@ -79,8 +95,7 @@ def bring(files: Sequence[File]) -> None:
 
 def answered(picture: Picture, run: Run) -> Answer:
     """A run's answer to a picture that could be read."""
-    epoch = run.record.epochs_done
-    key = str(run.store.run_folder(run.id)), epoch
+    key = Snapshot(run, run.record.epochs_done).key
     if key not in picture.answers:
         assert picture.prepared is not None
         picture.answers[key] = answer(cached.network(run).network, calibration(run), run.classes, picture.prepared)
@@ -89,23 +104,12 @@ def answered(picture: Picture, run: Run) -> Answer:
 
 def calibration(run: Run) -> Calibration:
     """A run's calibration, measured once where none is kept beside its weights."""
-    return _calibration(run, str(run.store.run_folder(run.id).absolute()), run.record.epochs_done)
+    return _calibration(run, Snapshot(run, run.record.epochs_done).key)
 
 
 @st.cache_resource(max_entries=64, show_spinner="Measuring how sure this network may be …")
-def _calibration(_run: Run, folder: str, epoch: int) -> Calibration:
+def _calibration(_run: Run, key: tuple[str, int]) -> Calibration:
     return calibration_of(_run, cached.data_folder())
-
-
-def thumbnail(picture: Picture, side: int = 96) -> str | None:
-    """A small version as a data URL."""
-    if picture.photo is None:
-        return None
-    image = PIL.Image.fromarray(picture.photo.pixels)
-    image.thumbnail((side, side))
-    file = io.BytesIO()
-    image.save(file, "JPEG", quality=80)
-    return "data:image/jpeg;base64," + base64.b64encode(file.getvalue()).decode()
 
 
 def sent_on(picture: Picture) -> dict[str, Any]:

@@ -1,9 +1,11 @@
 """Widgets that several pages share."""
 
 import contextlib
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
+import pandas as pd
+import plotly.graph_objects as go
 import streamlit as st
 
 from gpcore.errors import GpcoreError
@@ -14,13 +16,14 @@ PLOT_CONFIG = {"displaylogo": False, "modeBarButtonsToRemove": ["select2d", "las
 
 
 @contextlib.contextmanager
-def errors_shown() -> Iterator[None]:
-    """Show what went wrong as one sentence, and end the page there."""
+def errors_shown(go_on: bool = False) -> Iterator[None]:
+    """Show what went wrong as one sentence, and end the page there; or go on, where the rest does not depend on it."""
     try:
         yield
     except GpcoreError as error:
         st.error(str(error), icon=":material/error:")
-        st.stop()
+        if not go_on:
+            st.stop()
 
 
 def trained_runs_or_stop() -> dict[str, Run]:
@@ -37,12 +40,6 @@ def trained_runs_or_stop() -> dict[str, Run]:
     return found
 
 
-def label(run: Run) -> str:
-    """A run's title, and its accuracy so far."""
-    accuracy = run.record.last and run.record.last.validation_accuracy
-    return run.record.title + (f" · {accuracy:.1%}" if accuracy is not None else "")
-
-
 def pick_run(title: str, key: str, found: dict[str, Run], default: str) -> Run:
     """A select box over runs whose choice is in the URL under `key`.
 
@@ -54,21 +51,22 @@ def pick_run(title: str, key: str, found: dict[str, Run], default: str) -> Run:
     return found[chosen]
 
 
-def default_pair(found: dict[str, Run], recipe: str = "article") -> tuple[str, str]:
-    """The runs a page opens with: GAP and GMP with one recipe, dataset and seed, of this recipe if there are such."""
-    twins = {run.recipe: key for key, run in reversed(found.items())}
-    for gap_key, gap in sorted(found.items(), key=lambda item: item[1].recipe.name != recipe):
-        gmp_key = twins.get(gap.recipe.but(pool="gmp"))
-        if gap.recipe.pool == "gap" and gmp_key:
-            return gap_key, gmp_key
-    keys = list(found)
-    return keys[0], keys[min(1, len(keys) - 1)]
+def figure_shown(figure: go.Figure, key: str, name: str) -> None:
+    """A figure with a button, among its own, that saves it as PNG under `name`."""
+    figure.layout.font = {"color": "#fafafa" if st.context.theme.type == "dark" else "#31333f"}
+    picture = {"format": "png", "filename": name, "scale": 3}
+    st.plotly_chart(figure, width="stretch", key=key, config=PLOT_CONFIG | {"toImageButtonOptions": picture})
 
 
-def download_csv(title: str, rows: Sequence[dict[str, Any]], name: str, key: str) -> None:
-    """A button that downloads rows as a CSV file."""
-    import pandas as pd
-
+def csv_button(title: str, rows: Callable[[], Sequence[dict[str, Any]]], name: str, key: str) -> None:
+    """A button that writes rows, such as a figure's numbers, as CSV when it is pressed, not before."""
     st.download_button(
-        title, pd.DataFrame(rows).to_csv(index=False), name, "text/csv", key=key, icon=":material/download:", on_click="ignore"
+        f"{title} (CSV)",
+        lambda: pd.DataFrame(rows()).to_csv(index=False),
+        name,
+        "text/csv",
+        key=key,
+        icon=":material/download:",
+        type="tertiary",
+        on_click="ignore",
     )

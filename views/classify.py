@@ -1,19 +1,21 @@
 """Classify: what is in my picture?"""
 
-from collections.abc import Sequence
+import dataclasses
+from collections.abc import Callable, Sequence
 
 import streamlit as st
 
-from gpcore.data.photos import Correction
 from gpcore.figures.crop import box_of, croppable
 from gpcore.figures.overlay import likeliest, maps_over_photo
 from gpcore.figures.steps import tile
 from gpcore.figures.theme import POOL_COLOURS
 from gpcore.insight.answers import check_takes_photos
+from gpcore.runs.choice import default_pair
 from gpcore.runs.run import Run
 from ui import picture as pictures
 from ui import widgets
 from ui.picture import Picture
+from ui.wording import plain
 
 FOREGROUNDS = {"automatic": "found by itself", "swapped": "the other part", "everything": "the whole box"}
 POLARITIES = {"automatic": "found by itself", "negated": "negated", "kept": "as in the photograph"}
@@ -72,7 +74,7 @@ def show_examples() -> list[pictures.Example]:
 def overview(brought: Sequence[Picture], runs: Sequence[Run]) -> Picture:
     """All pictures with both answers, as a table to choose from and to download."""
     rows = [row_of(picture, runs) for picture in brought]
-    table = [{"picture": pictures.thumbnail(picture), **row} for picture, row in zip(brought, rows, strict=True)]
+    table = [{"picture": picture.thumbnail, **row} for picture, row in zip(brought, rows, strict=True)]
     event = st.dataframe(
         table,
         hide_index=True,
@@ -86,7 +88,7 @@ def overview(brought: Sequence[Picture], runs: Sequence[Run]) -> Picture:
     )
     left, right = st.columns(2)
     with left:
-        widgets.download_csv("All answers (CSV)", rows, "classified.csv", key="classified csv")
+        widgets.csv_button("All answers", lambda: rows, "classified.csv", key="classified csv")
     right.button("Clear all pictures", icon=":material/delete:", on_click=brought.clear, key="clear")
     selected = event.selection.rows
     return brought[selected[0] if selected else min(st.session_state.get("chosen_picture", 0), len(brought) - 1)]
@@ -126,13 +128,13 @@ def show_picture(picture: Picture, runs: Sequence[Run]) -> None:
             "that the network knows.",
             icon=":material/help:",
         )
-    for column, run, answer in zip(st.columns(2, gap="large"), runs, answers, strict=True):
+    for place, (column, run, answer) in enumerate(zip(st.columns(2, gap="large"), runs, answers, strict=True)):
         colour = POOL_COLOURS[run.recipe.pool]
         with column:
-            st.markdown(f"**{run.record.title}**: {answer.label}")
-            st.plotly_chart(likeliest(answer, colour), key=f"bars {run.id} {column}", config=widgets.PLOT_CONFIG)
+            st.markdown(f"**{plain(run.record.title)}**: {answer.label}")
+            st.plotly_chart(likeliest(answer, colour), key=f"bars-{place}", config=widgets.PLOT_CONFIG)
             figure = maps_over_photo(picture.photo.pixels, picture.prepared.box, answer, colour)
-            st.plotly_chart(figure, key=f"maps {run.id} {column}", config=widgets.PLOT_CONFIG)
+            st.plotly_chart(figure, key=f"over-photo-{place}", config=widgets.PLOT_CONFIG)
 
 
 def explain_probabilities(runs: Sequence[Run]) -> None:
@@ -143,44 +145,47 @@ def explain_probabilities(runs: Sequence[Run]) -> None:
             "softmax no class could ever get more than *e* / (*e* + 9) = 0.23, however sure the network is. Shown here is "
             "softmax(logits / *T*) instead, with one temperature *T* per network, fitted on FashionMNIST's test images so that "
             "of the answers given with 80 %, about 80 % are right *there*: "
-            + "; ".join(f"{run.record.title} has *T* = {pictures.calibration(run).temperature:.2f}" for run in runs)
+            + "; ".join(f"{plain(run.record.title)} has *T* = {pictures.calibration(run).temperature:.2f}" for run in runs)
             + ". Photographs are harder than the test images, so on them even these are too high."
         )
 
 
 def correct(picture: Picture) -> None:
-    """What to change where the guess is wrong."""
+    """What to change where the guess is wrong; it is followed before the page is drawn anew, so that it is drawn once."""
     assert picture.photo is not None
+    crop, part, light = (f"{name} {id(picture)}" for name in ("crop", "part", "light"))
+
+    def follow(**changes: object) -> None:
+        picture.correct(dataclasses.replace(picture.correction, **changes))
+
     with st.expander("The wrong part was cut out?", icon=":material/crop:"):
-        key = str(id(picture))
         photo_side, choices_side = st.columns([1.4, 1], gap="large")
         with photo_side:
             st.caption("Drag a box around the object; a double click takes the whole picture again.")
-            dragged = st.plotly_chart(
+            st.plotly_chart(
                 croppable(picture.photo.pixels),
-                key=f"crop {key}",
-                on_select="rerun",
+                key=crop,
+                on_select=lambda: follow(box=box_of(st.session_state[crop].selection)),
                 selection_mode="box",
                 theme=None,
                 config=widgets.PLOT_CONFIG | {"displayModeBar": False},
             )
         with choices_side:
-            foreground = choose("The object is", FOREGROUNDS, f"part {key}")
-            polarity = choose("Light and dark", POLARITIES, f"light {key}")
-    before = picture.correction
-    picture.correct(Correction(box_of(dragged.selection), foreground, polarity))
-    if picture.correction != before:
-        st.rerun()
+            now = picture.correction
+            choose("The object is", FOREGROUNDS, now.foreground, part, lambda: follow(foreground=st.session_state[part]))
+            choose("Light and dark", POLARITIES, now.polarity, light, lambda: follow(polarity=st.session_state[light]))
 
 
-def choose(title: str, options: dict[str, str], key: str) -> str:
+def choose(title: str, options: dict[str, str], chosen: str, key: str, on_change: Callable[[], None]) -> None:
     """One of a few, the first one being what happens by itself."""
-    return st.segmented_control(title, list(options), default="automatic", format_func=options.get, required=True, key=key)
+    st.segmented_control(
+        title, list(options), default=chosen, format_func=options.get, required=True, key=key, on_change=on_change
+    )
 
 
 take_files()
 with widgets.errors_shown():
-    default = widgets.default_pair(found, recipe="photo")
+    default = default_pair(found, recipe="photo")
     sides = st.columns(2)
     chosen_runs = []
     for side, key, title, run_key in zip(sides, ("first", "second"), ("First model", "Second model"), default, strict=True):

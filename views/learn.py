@@ -3,9 +3,12 @@
 import pandas as pd
 import streamlit as st
 
-from gpcore.figures.by_hand import gradient_grid
-from gpcore.insight.by_hand import EXAMPLES, Grid, Pooled, pool_by_hand
+from gpcore.errors import InsightError
+from gpcore.figures.by_hand import gradient_sheet
+from gpcore.insight.by_hand import BY_HAND, EXAMPLES, Grid, pool_by_hand
 from gpcore.nets.pooling import POOLS
+from gpcore.recipe import Pool
+from ui.sheet import show_sheet
 
 NAMES = ("Class A", "Class B")
 
@@ -25,14 +28,21 @@ def edit(title: str, grid: Grid, key: str) -> Grid:
     return st.data_editor(table, hide_index=True, column_config=numbers, key=key).fillna(0.0).to_numpy().tolist()
 
 
-def show(pool: str, results: list[Pooled]) -> None:
-    """What one pooling makes of both maps, and where its gradient goes."""
+def show(pool: Pool) -> None:
+    """What one pooling makes of both maps, and where its gradient goes; or why it can't."""
+    try:
+        results = [pool_by_hand(grid, pool) for grid in grids]
+    except InsightError as error:
+        st.markdown(f"### {POOLS[pool].label}")
+        st.info(str(error), icon=":material/block:")
+        return
     scores = [result.score for result in results]
     winner = "a tie" if abs(scores[0] - scores[1]) < 1e-6 else NAMES[scores.index(max(scores))]
     st.markdown(f"### {POOLS[pool].label}\nanswers **{winner}**")
     for name, result, column in zip(NAMES, results, st.columns(2), strict=True):
         column.metric(f"{name}: score", f"{result.score:.2f}")
-        column.plotly_chart(gradient_grid(result.gradient, pool), key=f"{pool} {name}", config={"displayModeBar": False})
+        with column:
+            show_sheet(gradient_sheet(result.gradient, pool), f"{pool} {name}", f"{POOLS[pool].label}, {name}")
 
 
 example = st.selectbox("Start from", list(EXAMPLES), key="example", bind="query-params")
@@ -46,10 +56,17 @@ st.caption(
     "Under each score: where the gradient goes, that is which cells training will change and by how much of the whole. GAP "
     "sends it everywhere alike, GMP to the one brightest cell, and the others lie between."
 )
-for pools in (("gap", "gmp"), ("lse", "avgmax")):
-    for pool, column in zip(pools, st.columns(2), strict=True):
-        with column.container(border=True):
-            show(pool, [pool_by_hand(grid, pool) for grid in grids])
+for place, pool in enumerate(BY_HAND):
+    if place % 2 == 0:
+        columns = st.columns(2)
+    with columns[place % 2].container(border=True):
+        show(pool)
+with columns[1].container(border=True):
+    st.markdown(
+        "### Attention\nis not shown by hand: it is a weighted mean too, but how much a cell counts is *learned*, from what "
+        "all maps hold there, so two small maps don't tell. *Inside* shows its weights on real images. The heads `mlp` and "
+        "`mlp-dropout` pool nothing: linear layers see every cell."
+    )
 
 st.subheader("In formulas")
 st.markdown("For the cells $x_1, …, x_n$ of one map:")
@@ -61,6 +78,8 @@ st.markdown(
 | GMP, global max | $\max_i x_i$ | $1$ at the maximum, $0$ elsewhere |
 | LSE, log-sum-exp with $r = 4$ | $\frac{1}{r}\log\left(\frac{1}{n}\sum_i e^{r x_i}\right)$ | $\mathrm{softmax}(r x)_i$ |
 | Avg+Max | $\frac{1}{2}(\mathrm{mean} + \max)$ | the mean of the first two |
+| GeM with $p = 3$, for $x_i \ge 0$ | $s = \left(\frac{1}{n}\sum_i x_i^p\right)^{1/p}$ | $\frac{1}{n}(x_i / s)^{p-1}$ |
+| attention, $a$ learned | $\sum_i a_i x_i$ with $\sum_i a_i = 1$ | $a_i$, and what passes through $a$ |
 """
 )
 st.page_link("views/inside.py", label="See it on real images: *Inside*", icon=":material/grid_on:")

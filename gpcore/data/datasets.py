@@ -14,7 +14,6 @@ import torch
 from filelock import FileLock, Timeout
 from jaxtyping import Float, Int64, UInt8
 from torch import Tensor
-from torchvision import datasets as vision
 
 from gpcore.data.canvas import canvases
 from gpcore.errors import DatasetError, RecipeError
@@ -84,24 +83,38 @@ def test_split_only(name: str, root: Path) -> Dataset:
     return Dataset(dataset.name, dataset.classes, Split(none.images.clone(), none.labels.clone()), dataset.test)
 
 
-def _grey_digits(source: type[vision.MNIST], titles: tuple[str, ...] | None = None) -> Callable[[str, Path], Dataset]:
+def _grey_digits(source: str, titles: tuple[str, ...]) -> Callable[[str, Path], Dataset]:
     """How to read a dataset in MNIST's file format."""
 
     def read(name: str, root: Path) -> Dataset:
-        train, test = (_from_torchvision(name, source, root, train=train) for train in (True, False))
-        return Dataset(
-            name,
-            titles or tuple(train.classes),
-            Split(train.data.unsqueeze(1), train.targets),
-            Split(test.data.unsqueeze(1), test.targets),
-        )
+        train, test = (_read_split(name, source, root, train=train) for train in (True, False))
+        return Dataset(name, titles, train, test)
 
     return read
 
 
+def _read_split(name: str, source: str, root: Path, train: bool) -> Split:
+    """A split in MNIST's file format: read here where it lies unpacked, since torchvision takes two seconds to import."""
+    with contextlib.suppress(*UNREADABLE, OSError):
+        part = root / source / "raw" / ("train" if train else "t10k")
+        images, labels = _read_idx(f"{part}-images-idx3-ubyte", 3), _read_idx(f"{part}-labels-idx1-ubyte", 1)
+        return Split(images.unsqueeze(1), labels.long())
+    read = _from_torchvision(name, source, root, train)
+    return Split(read.data.unsqueeze(1), read.targets)
+
+
+def _read_idx(path: str, sides: int) -> Tensor:
+    """An array in MNIST's file format: two zeros, its type (8 for bytes), the number of its sides, the sides, the bytes."""
+    content = np.fromfile(path, np.uint8)
+    if content[:4].tolist() != [0, 0, 8, sides]:
+        raise ValueError(f"{path} does not begin as bytes with {sides} sides do")
+    start = 4 + 4 * sides
+    return torch.from_numpy(content[start:].reshape(content[4:start].view(">i4")))
+
+
 def _read_cifar10(name: str, root: Path) -> Dataset:
     """CIFAR-10; its files are pickles, which torchvision opens only after their md5 sums match the published ones."""
-    train, test = (_from_torchvision(name, vision.CIFAR10, root, train=train) for train in (True, False))
+    train, test = (_from_torchvision(name, "CIFAR10", root, train=train) for train in (True, False))
     splits = [
         Split(torch.from_numpy(part.data).permute(0, 3, 1, 2).contiguous(), torch.tensor(part.targets))
         for part in (train, test)
@@ -130,9 +143,9 @@ FASHION_CLASSES = (
 )  # fmt: skip
 
 DATASETS: dict[DatasetName, Callable[[str, Path], Dataset]] = {
-    "fashion-mnist": _grey_digits(vision.FashionMNIST, FASHION_CLASSES),
-    "mnist": _grey_digits(vision.MNIST, tuple("0123456789")),
-    "kmnist": _grey_digits(vision.KMNIST),
+    "fashion-mnist": _grey_digits("FashionMNIST", FASHION_CLASSES),
+    "mnist": _grey_digits("MNIST", tuple("0123456789")),
+    "kmnist": _grey_digits("KMNIST", ("o", "ki", "su", "tsu", "na", "ha", "ma", "ya", "re", "wo")),
     "cifar10": _read_cifar10,
     "canvas": _draw_canvases,
 }
@@ -142,32 +155,31 @@ UNREADABLE = (RuntimeError, ValueError, AssertionError, EOFError)
 """What torchvision raises for files that are not there, or of which a part is missing."""
 
 
-def _from_torchvision(name: str, source: Callable[..., Any], root: Path, train: bool) -> Any:
-    """A torchvision dataset, unpacked or downloaded first where that is needed.
+def _from_torchvision(name: str, source: str, root: Path, train: bool) -> Any:
+    """The torchvision dataset of class `source`, unpacked or downloaded first where that is needed.
 
     torchvision unpacks in place: a second process may see half a file, and one that was killed leaves it behind. Half a
     file can't be read; whoever meets one waits for whoever unpacks, tries again, and only then unpacks anew.
     """
+    from torchvision import datasets as vision
+
+    read = getattr(vision, source)
     with _missing(name, source, root):
         with contextlib.suppress(*UNREADABLE):
-            return source(root, train=train, download=False)
+            return read(root, train=train, download=False)
         root.mkdir(parents=True, exist_ok=True)
         with FileLock(root / ".lock", timeout=600):
             with contextlib.suppress(*UNREADABLE):
-                return source(root, train=train, download=False)
-            for original in _raw_folder(name, source, root).glob("*.gz"):
+                return read(root, train=train, download=False)
+            for original in (root / source / "raw").glob("*.gz"):
                 original.with_suffix("").unlink(missing_ok=True)
-            return source(root, train=train, download=True)
-
-
-def _raw_folder(name: str, source: Callable[..., Any], root: Path) -> Path:
-    return root / getattr(source, "__name__", name) / "raw"
+            return read(root, train=train, download=True)
 
 
 @contextlib.contextmanager
-def _missing(name: str, source: Any, root: Path) -> Iterator[None]:
+def _missing(name: str, source: str, root: Path) -> Iterator[None]:
     """Turn everything that can go wrong while files are read or fetched into one sentence."""
-    folder = _raw_folder(name, source, root)
+    folder = root / source / "raw"
     try:
         yield
     except (*UNREADABLE, urllib.error.URLError, OSError, Timeout) as error:
@@ -217,9 +229,11 @@ def read_folder(folder: Path) -> Dataset:
 
 def _list_images(folder: Path) -> tuple[tuple[str, ...], list[tuple[str, int]]]:
     """The classes of a folder and its files with their labels, sorted by class and name."""
+    from torchvision.datasets import folder as files
+
     try:
-        classes, numbers = vision.folder.find_classes(folder)
-        return tuple(classes), vision.folder.make_dataset(str(folder), numbers, extensions=vision.folder.IMG_EXTENSIONS)
+        classes, numbers = files.find_classes(folder)
+        return tuple(classes), files.make_dataset(str(folder), numbers, extensions=files.IMG_EXTENSIONS)
     except FileNotFoundError as error:
         raise DatasetError(f"{folder} is no folder of images with one sub-folder per class: {error}.") from error
 
