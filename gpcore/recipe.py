@@ -175,6 +175,6 @@ PHOTO = MODERN.but(name="photo", epochs=16, augmentation="photo")
 """`MODERN`, trained on what its images might look like had they been cut out of photographs (training/photographic.py)."""
 
 SPRINT = MODERN.but(name="sprint", epochs=1, learning_rate=0.01, initialisation="kaiming", batch_size=32)
-"""The article's accuracy from a single look at every image (benchmarks/sprint.py)."""
+"""The article's accuracy from a single look at every image (benchmarks/speed.py sprint)."""
 
 RECIPES: dict[str, Recipe] = {"article": ARTICLE, "modern": MODERN, "photo": PHOTO, "sprint": SPRINT}

@@ -7,9 +7,10 @@ from streamlit.testing.v1 import AppTest
 
 from gpcore.__main__ import main
 from gpcore.figures import lab as figures
+from gpcore.insight.crossover import series
 from gpcore.insight.robustness import DISTURBANCES, accuracy
 from gpcore.insight.standings import tables
-from gpcore.recipe import MODERN
+from gpcore.recipe import MODERN, Recipe
 from gpcore.runs.run import open_run
 
 PAGE = str(Path(__file__).parent.parent / "views" / "lab.py")
@@ -71,16 +72,38 @@ def test_runs_on_canvases_are_drawn(app_environment, data_folder):
     assert "modern, 1 epoch" in " ".join(markdown.value for markdown in page.markdown)
 
 
-def test_the_crossover_has_a_line_per_pooling_with_intervals_over_seeds():
-    results = [
-        (MODERN.but(pool=pool, seed=seed, dataset=f"canvas:{area}"), base + area / 1000 + seed / 100)
-        for pool, base in (("gap", 0.5), ("gmp", 0.6))
-        for area in (5, 50)
+def on_canvases(*canvases: str) -> list[tuple[Recipe, float]]:
+    """Three seeds each of GAP and GMP, GMP ahead by 10 points at 5 % and behind by as many at 50 %."""
+    gains = {"canvas:5:8": 0.1, "canvas:50:8": -0.1}
+    return [
+        (
+            MODERN.but(pool=pool, seed=seed, dataset=canvas),
+            0.5 + (pool == "gmp") * (gains.get(canvas, 0) + seed / 100) + seed / 50,
+        )
+        for pool in ("gmp", "gap")
+        for canvas in canvases
         for seed in range(3)
     ]
-    (points,) = figures.crossover_points(tables(results)).values()
-    figure = figures.crossover(points, "area")
-    lines = {trace.name: trace for trace in figure.data}
+
+
+def test_the_crossover_has_a_line_per_pooling_with_intervals_over_seeds():
+    [found] = series(tables(on_canvases("canvas:50:8", "canvas:5:8")))
+    lines = {trace.name: trace for trace in figures.crossover(found).data}
+    assert list(lines) == ["GAP", "GMP"]
     assert list(lines["GAP"].x) == [5, 50]
-    assert list(lines["GMP"].y) == pytest.approx([0.615, 0.66])
-    assert lines["GAP"].error_y.array[0] == pytest.approx(0.01 * 4.3027 / 3**0.5, rel=1e-3)
+    assert list(lines["GMP"].y) == pytest.approx([0.63, 0.43])
+    assert lines["GAP"].error_y.array[0] == pytest.approx(0.02 * 4.3027 / 3**0.5, rel=1e-3)
+    assert found.title == "modern, 20 epochs, 8 pieces of clutter"
+    assert found.sentence == "GMP less GAP, in points: +11.0 ± 2.5 at 5, -9.0 ± 2.5 at 50 % of the image."
+    assert [row["less the reference"] for row in found.rows()] == ["+11.0 ± 2.5", "", "", "-9.0 ± 2.5"]
+
+
+def test_size_and_clutter_are_never_on_one_line():
+    canvases = ["canvas:5:8", "canvas:50:8", "canvas:50:0", "canvas:50:24", "canvas"]
+    by_clutter, by_size = series(tables(on_canvases(*canvases)))
+    assert (by_clutter.along, by_clutter.fixed, list(by_clutter.tables)) == ("pieces", 50, [0, 8, 24])
+    assert (by_size.along, by_size.fixed, list(by_size.tables)) == ("area", 8, [5, 50])
+    assert by_clutter.title == "modern, 20 epochs, 50 % of the image"
+    [alone] = series(tables(on_canvases("canvas:50:0")))
+    assert (alone.along, list(alone.tables)) == ("area", [50])
+    assert series(tables(on_canvases("canvas"))) == []

@@ -1,16 +1,15 @@
 """Curves and maps of the *Lab* page: accuracy under disturbance, an item moved over a canvas, and the crossover."""
 
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from collections.abc import Sequence
 
 import plotly.graph_objects as go
 
 from gpcore.figures.insight import Line
 from gpcore.figures.sheet import Matrix, Sheet, Text
 from gpcore.figures.theme import POOL_COLOURS, layout
+from gpcore.insight.crossover import Along, Series
 from gpcore.insight.positions import PositionMap
-from gpcore.insight.standings import Standing, Table, named
-from gpcore.recipe import CANVAS_PREFIX, Recipe, canvas_settings
+from gpcore.insight.standings import named
 
 HEIGHT = 360
 
@@ -18,15 +17,6 @@ MAP_HEIGHT = 330
 
 NAMED_CELLS = 6
 """Places along an edge up to which each has its number written into it."""
-
-
-@dataclass(frozen=True)
-class Point:
-    """How a pooling stands on a canvas: `area` is the per cent that the item takes, `pieces` those of clutter."""
-
-    area: float
-    pieces: int
-    standing: Standing
 
 
 def against_severity(lines: Sequence[Line], title: str, chance: float) -> go.Figure:
@@ -51,35 +41,22 @@ def position_sheet(found: PositionMap, title: str) -> Sheet:
     return Sheet(1.2, 1.14, MAP_HEIGHT, [matrix], texts=[Text(title, 0.6, 0.1, 13, bold=True, room=1.2)])
 
 
-def crossover_points(tables: Iterable[Table]) -> dict[Recipe, list[Point]]:
-    """Of all tables those on canvases of one item size, by what their recipes share."""
-    points: dict[Recipe, list[Point]] = {}
-    for table in tables:
-        if table.setting.dataset.startswith(CANVAS_PREFIX):
-            area, pieces = canvas_settings(table.setting.dataset)
-            if area is not None:
-                shared = points.setdefault(table.setting.but(dataset="canvas"), [])
-                shared += [Point(area, pieces, standing) for standing in table.standings]
-    return points
-
-
-def crossover(points: Sequence[Point], along: str) -> go.Figure:
-    """Accuracy with its 95 % interval against the item's size, or against the clutter, a line for each pooling."""
+def crossover(found: Series) -> go.Figure:
+    """Accuracy with its 95 % interval along a series of canvases, a line for each pooling."""
     figure = go.Figure()
-    for pool in dict.fromkeys(point.standing.pool for point in points):
-        own = sorted((point for point in points if point.standing.pool == pool), key=lambda point: getattr(point, along))
-        means = [point.standing.mean for point in own]
+    for pool, means in found.lines.items():
         figure.add_scatter(
-            x=[getattr(point, along) for point in own],
-            y=[mean.value for mean in means],
-            error_y={"array": [mean.margin or 0 for mean in means], "thickness": 1.5},
+            x=list(means),
+            y=[mean.value for mean in means.values()],
+            error_y={"array": [mean.margin or 0 for mean in means.values()], "thickness": 1.5},
             name=named(pool),
             mode="lines+markers",
             line={"color": POOL_COLOURS[pool], "width": 2},
-            customdata=[mean.count for mean in means],
+            customdata=[mean.count for mean in means.values()],
             hovertemplate="%{y:.2%}, %{customdata} seeds<extra>%{fullData.name}</extra>",
         )
-    titles = {"area": "share of the image that the item takes (%)", "pieces": "pieces of clutter"}
-    figure.update_xaxes(title=titles[along], type="log" if along == "area" else "linear")
+    ticks = {"tickvals": list(found.tables), "ticktext": [f"{value:g}" for value in found.tables]}
+    titles: dict[Along, str] = {"area": "share of the image that the item takes (%)", "pieces": "pieces of clutter"}
+    figure.update_xaxes(title=titles[found.along], type="log" if found.along == "area" else "linear", **ticks)
     figure.update_yaxes(title="validation accuracy", tickformat=".0%")
     return layout(figure, HEIGHT)

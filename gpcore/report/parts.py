@@ -13,9 +13,11 @@ from gpcore.data.datasets import test_split_only
 from gpcore.errors import GpcoreError
 from gpcore.figures import calibration, curves, heads, learning, standings
 from gpcore.figures.curves import Curve
+from gpcore.figures.lab import crossover
 from gpcore.figures.theme import POOL_COLOURS
 from gpcore.insight import published
 from gpcore.insight.comparison import PairedCount, other_differences, verdict
+from gpcore.insight.crossover import Series, series
 from gpcore.insight.disagreement import Disagreement, answers_of
 from gpcore.insight.features import all_scores
 from gpcore.insight.reliability import Reliability
@@ -31,7 +33,7 @@ from gpcore.insight.settings import (
     times_to,
     usual_device,
 )
-from gpcore.insight.standings import LEGEND, RULE, named, row
+from gpcore.insight.standings import LEGEND, RULE, Table, named, row
 from gpcore.runs.commands import study_commands, train_command
 from gpcore.runs.run import Run
 
@@ -81,16 +83,18 @@ def chapters(source: Source) -> list[Chapter]:
     """All that is told, the most important first."""
     several = [setting for setting in settings(source.found) if setting.seeds > 1]
     told = [_verdict(several, source)] if several else []
-    told += [Chapter(each.title, _or_why_not(each.title, partial(_setting_parts, each, source))) for each in several]
+    told += [_crossover(found, source) for found in series(each.accuracies for each in several)]
+    apart = [each for each in several if not each.on_canvas]
+    told += [Chapter(each.title, _or_why_not(each.title, partial(_setting_parts, each, source))) for each in apart]
     together = "Run against run"
     return told + ([Chapter(together, _or_why_not(together, partial(_run_parts, source)))] if source.chosen else [])
 
 
 def _verdict(several: Sequence[Setting], source: Source) -> Chapter:
-    sentences = [f"{setting.title}: {setting.accuracies.sentence}" for setting in several]
+    sentences = [f"{setting.title}: {setting.accuracies.sentence}" for setting in several if not setting.on_canvas]
     rows = [row(setting.accuracies) for setting in several]
     kept = [name for name in rows[0] if any(each[name] for each in rows)]
-    commands = [command for setting in several for command in _studies(setting, source)]
+    commands = [command for setting in several for command in _studies(setting.accuracies, source)]
     table = [{name: each[name] for name in kept} for each in rows]
     legend = f"Validation accuracy in per cent, mean ± 95 % interval over seeds. {LEGEND}."
     return Chapter(
@@ -98,8 +102,14 @@ def _verdict(several: Sequence[Setting], source: Source) -> Chapter:
     )
 
 
-def _studies(setting: Setting, source: Source) -> list[str]:
-    return study_commands(setting.recipe, {pool: list(runs) for pool, runs in setting.runs.items()}, str(source.store))
+def _studies(table: Table, source: Source) -> list[str]:
+    return study_commands(table.setting, {one.pool: list(one.accuracies) for one in table.standings}, str(source.store))
+
+
+def _crossover(found: Series, source: Source) -> Chapter:
+    again = [command for table in found.tables.values() for command in _studies(table, source)]
+    part = Part(found.title, [found.sentence], crossover(found), found.rows(), [*again, source.command])
+    return Chapter(f"Along the {'size of the item' if found.along == 'area' else 'clutter'}", [part])
 
 
 def _setting_parts(setting: Setting, source: Source) -> list[Part]:
@@ -107,7 +117,7 @@ def _setting_parts(setting: Setting, source: Source) -> list[Part]:
     target, device = reachable(seen), usual_device(setting)
     verdicts = [each.sentence for each in table.verdicts.values()]
     claim = overfitting_sentence(setting)
-    again = [*_studies(setting, source), source.command]
+    again = [*_studies(table, source), source.command]
     title = "training less validation accuracy after the last epoch"
     parts = [
         Part("Accuracy over seeds", verdicts, standings.over_seeds(table), commands=again),
