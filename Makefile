@@ -50,9 +50,9 @@ checkpoints: .venv/installed
 
 # The studies that ship beside them: whatever is missing is trained, the last epoch's weights are kept. Few epochs, since a
 # difference between poolings needs seeds to be seen and most of it is there after a few. MNIST is downloaded; a folder of
-# images has to be there already.
+# images has to be there already. On a canvas the article's first weights don't leave chance within these epochs, Kaiming's do.
 STUDY := $(BIN)/python -m gpcore study --store checkpoints --recipe modern
-CANVAS := $(STUDY) --epochs 5 --set train_images=10000 --pools gap,gmp,lse --seeds 0-2
+CANVAS := $(STUDY) --epochs 5 --set train_images=10000 --set initialisation=kaiming --pools gap,gmp,lse --seeds 0-2
 
 evidence: .venv/installed
 	$(STUDY) --epochs 5 --pools gap,gmp --seeds 0-9

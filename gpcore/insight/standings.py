@@ -74,7 +74,9 @@ class Table:
         return f"Against {named(self.reference)}, {'; '.join(said)}."
 
     def _with(self, outcome: Outcome) -> list[str]:
-        return [named(pool) for pool, verdict in self.verdicts.items() if verdict.outcome == outcome]
+        found = {named(pool): verdict for pool, verdict in self.verdicts.items() if verdict.outcome == outcome}
+        decided = outcome in ("first", "second")
+        return [f"{name} ({verdict.points})" if decided else name for name, verdict in found.items()]
 
 
 def row(table: Table) -> dict[str, str]:
