@@ -20,9 +20,6 @@ from gpcore.runs.ray_cluster import connected
 from gpcore.runs.store import Store
 from gpcore.runs.study import Member, Study, check_datasets, members, time_left, train_elsewhere, train_here
 
-SHIPPED = Path("checkpoints")
-"""The store that ships with the project; its runs count where it is there."""
-
 MOST_SEEDS = 1_000
 """Seeds of a study; more are a slip of the finger."""
 
@@ -57,16 +54,6 @@ def check_fields(settings: Sequence[str]) -> None:
         name = setting.partition("=")[0]
         if name in ("pool", "seed", "dataset"):
             raise RecipeError(f"--set {setting}: a study has several, name them with --{name}s.")
-
-
-def counted(also_from: Sequence[Path] | None) -> list[Store]:
-    """The further stores whose finished runs count: those that were named, or else the shipped one, if there is one.
-
-    Raises:
-        StoreError: one that was named is not there.
-    """
-    folders = also_from or ([SHIPPED] if (SHIPPED / "runs.db").is_file() else [])
-    return [Store(folder, read_only=True) for folder in folders]
 
 
 def trained(

@@ -170,6 +170,7 @@ def study(
 ) -> None:
     """Train what is missing of poolings × seeds × datasets, then say which pooling is better; after Ctrl-C it can go on."""
     from gpcore import study_command
+    from gpcore.runs.choice import counted
     from gpcore.runs.store import Store
     from gpcore.runs.study import Study, members
 
@@ -177,7 +178,7 @@ def study(
     names = study_command.names
     bases = tuple(recipe_from(name, None, None, epochs, None, train_images, set_) for name in names(recipe))
     asked = Study(names(pools), study_command.seed_numbers(seeds), names(datasets), bases)
-    others, opened = study_command.counted(also_from), Store(store)
+    others, opened = counted(also_from), Store(store)
     study_command.show(_interruptible(study_command.trained(asked, opened, data, others, parallel, ray)), opened)
     raise typer.Exit(study_command.report(members(asked, opened, others), as_json))
 

@@ -38,7 +38,7 @@ def test_a_setting_holds_the_finished_runs_in_the_order_of_the_heads(setting):
     assert found["gmp"][1] == setting.runs["gmp"][1].record.last.validation_accuracy
     assert row(setting.accuracies)["recipe"] == "modern, 2 epochs, batch size 8"
     assert row(setting.accuracies)["MLP"].endswith("?")
-    assert row(setting.accuracies)["GEM"] == ""
+    assert row(setting.accuracies)["GeM"] == ""
 
 
 def test_bands_and_times_are_those_of_plain_loops(setting):

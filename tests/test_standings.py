@@ -39,9 +39,9 @@ def test_every_head_is_ranked_and_judged_against_gap_alone():
     expected = multipletests([plain_p(one, GAP) for one in (GEM, LSE, GMP)], method="holm")[1]
     assert [verdict.p_value for verdict in table.verdicts.values()] == pytest.approx(expected.tolist())
     assert [verdict.outcome for verdict in table.verdicts.values()] == ["first", "none", "second"]
-    assert table.verdicts["gem"].sentence.startswith("GEM better by 0.26 ± 0.09 points than GAP (10 seeds, p = 0.00")
+    assert table.verdicts["gem"].sentence.startswith("GeM better by 0.26 ± 0.09 points than GAP (10 seeds, p = 0.00")
     worse = table.verdicts["gmp"].points
-    expected = f"Against GAP, GEM (0.26 ± 0.09 points) is better; GMP ({worse}) is worse; no difference was found for LSE."
+    expected = f"Against GAP, GeM (0.26 ± 0.09 points) is better; GMP ({worse}) is worse; no difference was found for LSE."
     assert table.sentence == expected
 
 
@@ -51,7 +51,7 @@ def test_eight_heads_with_ten_seeds_can_be_told_apart_and_those_with_five_say_wh
     assert table.verdicts["gmp"].outcome == "second"
     assert table.verdicts["gmp"].p_value == pytest.approx(plain_p(GMP, GAP))
     assert "5 seeds can show no difference at all: 9 are needed for 7 comparisons" in table.verdicts["mlp"].sentence
-    assert table.sentence.endswith("LSE, avgmax, GEM, attention, MLP and mlp-dropout have too few seeds to tell.")
+    assert table.sentence.endswith("LSE, Avg+Max, GeM, Attention, MLP and MLP with dropout have too few seeds to tell.")
     [full] = tables(measured(gap=GAP, gmp=GMP, **dict.fromkeys(few, GMP)))
     assert {verdict.outcome for verdict in full.verdicts.values()} == {"second"}
 

@@ -25,8 +25,8 @@ def show_evidence(scene: Scene) -> None:
         label = look.answer if name == ANSWER else classes.index(name)
         with column:
             st.markdown(
-                f"**{plain(scene.names[place])}: where the score of {classes[label]} comes from, and why it answers "
-                f"{classes[look.answer]} and not {classes[look.contest.rival]}**"
+                f"**{plain(scene.names[place])}: where the score of {plain(classes[label])} comes from, and why it answers "
+                f"{plain(classes[look.answer])} and not {plain(classes[look.contest.rival])}**"
             )
             show_sheet(figures.explained(look, label, classes), f"evidence-{place}", f"{scene.names[place]}-evidence")
             _proof(look, label)
@@ -55,12 +55,14 @@ def _contest(look: Look, classes: tuple[str, ...]) -> None:
     contest = look.contest
     if look.tied:
         st.markdown(
-            f":material/info: {classes[contest.rival]} has the larger logit, but both sigmoids are exactly 1, and of "
-            f"equal outputs the article takes the lower class, {classes[contest.winner]}."
+            f":material/info: {plain(classes[contest.rival])} has the larger logit, but both sigmoids are exactly 1, and of "
+            f"equal outputs the article takes the lower class, {plain(classes[contest.winner])}."
         )
         return
     remainder = f", {look.evidence.remainder_name} {signed(contest.remainder)}" if look.evidence.remainder_name else ""
-    st.caption(f"Green cells speak for {classes[contest.winner]}, purple ones for {classes[contest.rival]}{remainder}.")
+    st.caption(
+        f"Green cells speak for {plain(classes[contest.winner])}, purple ones for {plain(classes[contest.rival])}{remainder}."
+    )
 
 
 def show_on_the_image(scene: Scene) -> None:
@@ -69,7 +71,7 @@ def show_on_the_image(scene: Scene) -> None:
         look = scene.looks[place]
         name = scene.dataset.classes[look.answer]
         with column:
-            st.markdown(f"**{plain(scene.names[place])}: where {name} lies on the image**")
+            st.markdown(f"**{plain(scene.names[place])}: where {plain(name)} lies on the image**")
             show_sheet(figures.over_the_image(look, name), f"image-{place}", f"{scene.names[place]}-on-the-image")
             row, column_ = look.evidence.strongest_cell(look.answer)
             st.caption(

@@ -86,13 +86,14 @@ def show_swap(scene: Scene) -> None:
         answer = int(answers(output_of(scores[None], look.output)))
         with column:
             st.markdown(
-                f"**{plain(scene.names[place])}'s class maps, pooled so, answer {scene.dataset.classes[answer]}** "
-                f"(as trained: {scene.dataset.classes[look.answer]})"
+                f"**{plain(scene.names[place])}'s class maps, pooled so, answer {plain(scene.dataset.classes[answer])}** "
+                f"(as trained: {plain(scene.dataset.classes[look.answer])})"
             )
             if scores.max() > scores[answer]:
+                largest = plain(scene.dataset.classes[int(scores.argmax())])
                 st.caption(
-                    f"{scene.dataset.classes[int(scores.argmax())]} has the largest score, but several sigmoids are exactly 1, "
-                    "and of equal outputs the article takes the lowest class."
+                    f"{largest} has the largest score, but several sigmoids are exactly 1, and of"
+                    " equal outputs the article takes the lowest class."
                 )
             figure = figures.score_bars(scene.dataset.classes, scores.tolist(), look.scores.tolist(), colour_of(look))
             figure_shown(figure, f"swap-scores-{place}", f"{scene.names[place]}-swapped")

@@ -20,7 +20,8 @@ from gpcore.insight.settings import (
     times_to,
     usual_device,
 )
-from gpcore.insight.standings import LEGEND, RULE, named, row
+from gpcore.insight.standings import LEGEND, RULE, row
+from gpcore.nets.heads import HEAD_LABELS
 from gpcore.runs.run import Run
 from ui.widgets import csv_button, errors_shown, figure_shown
 from ui.wording import plain
@@ -144,7 +145,7 @@ def _show_times(setting: Setting) -> None:
     reached = times_to(target, setting, curves)
     device = usual_device(setting)
     figure_shown(learning.times(reached, device), "times", "time-to-accuracy")
-    if never := [f"{head.never} of {named(head.pool)}" for head in reached if head.never]:
+    if never := [f"{head.never} of {HEAD_LABELS[head.pool]}" for head in reached if head.never]:
         st.caption(f"Runs that never reached it: {', '.join(never)}.")
     st.caption(
         f"The epoch after which a run first had that accuracy, and its seconds until then: only of runs on {device}, since "
@@ -155,7 +156,7 @@ def _show_times(setting: Setting) -> None:
 def _show_costs(setting: Setting) -> None:
     rows = [
         {
-            "head": named(pool),
+            "head": HEAD_LABELS[pool],
             "parameters": cost.parameters,
             "of these the head": cost.head_parameters,
             "FLOPs for an image": cost.flops,

@@ -7,7 +7,8 @@ from plotly.subplots import make_subplots
 
 from gpcore.figures.theme import NEUTRAL, POOL_COLOURS, layout
 from gpcore.insight.published import PUBLISHED
-from gpcore.insight.standings import Standing, named
+from gpcore.insight.standings import Standing
+from gpcore.nets.heads import HEAD_LABELS
 from gpcore.recipe import Pool
 
 
@@ -18,10 +19,10 @@ def per_class(accuracies: Mapping[Pool, Sequence[float]], classes: Sequence[str]
         figure.add_scatter(
             x=list(shares),
             y=list(classes),
-            name=named(pool),
+            name=HEAD_LABELS[pool],
             mode="markers",
             marker={"color": POOL_COLOURS[pool], "size": 11, "opacity": 0.85},
-            hovertemplate=f"{named(pool)}, %{{y}}: %{{x:.1%}}<extra></extra>",
+            hovertemplate=f"{HEAD_LABELS[pool]}, %{{y}}: %{{x:.1%}}<extra></extra>",
         )
     figure.update_xaxes(title="answered right, mean over the seeds", tickformat=".0%")
     layout(figure, 110 + 30 * len(classes), margin={"l": 96, "r": 12, "t": 34, "b": 44})
@@ -62,10 +63,10 @@ def _own(figure: go.Figure, standing: Standing, parameters: int) -> None:
         x=[parameters],
         y=[mean.value],
         error_y={"array": [mean.margin or 0.0], "thickness": 2},
-        name=named(standing.pool),
+        name=HEAD_LABELS[standing.pool],
         mode="markers",
         marker={"color": POOL_COLOURS[standing.pool], "size": 11, "symbol": "diamond"},
-        hovertemplate=f"{named(standing.pool)}: %{{y:.2%}}, %{{x:,}} parameters<extra></extra>",
+        hovertemplate=f"{HEAD_LABELS[standing.pool]}: %{{y:.2%}}, %{{x:,}} parameters<extra></extra>",
         row=1,
         col=1,
     )

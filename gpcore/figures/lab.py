@@ -9,7 +9,7 @@ from gpcore.figures.sheet import Matrix, Sheet, Text
 from gpcore.figures.theme import POOL_COLOURS, layout
 from gpcore.insight.crossover import Along, Series
 from gpcore.insight.positions import PositionMap
-from gpcore.insight.standings import named
+from gpcore.nets.heads import HEAD_LABELS
 
 HEIGHT = 360
 
@@ -49,7 +49,7 @@ def crossover(found: Series) -> go.Figure:
             x=list(means),
             y=[mean.value for mean in means.values()],
             error_y={"array": [mean.margin or 0 for mean in means.values()], "thickness": 1.5},
-            name=named(pool),
+            name=HEAD_LABELS[pool],
             mode="lines+markers",
             line={"color": POOL_COLOURS[pool], "width": 2},
             customdata=[mean.count for mean in means.values()],

@@ -8,7 +8,7 @@ from plotly.subplots import make_subplots
 
 from gpcore.figures.theme import POOL_COLOURS, layout
 from gpcore.insight.settings import Band, Reached
-from gpcore.insight.standings import named
+from gpcore.nets.heads import HEAD_LABELS
 
 HEIGHT = 400
 
@@ -17,7 +17,7 @@ def learning_curves(bands: Sequence[Band]) -> go.Figure:
     """Mean validation accuracy (strong) with a band from the lowest to the highest seed, and mean training accuracy (thin)."""
     figure = go.Figure()
     for band in bands:
-        colour, name = POOL_COLOURS[band.pool], named(band.pool)
+        colour, name = POOL_COLOURS[band.pool], HEAD_LABELS[band.pool]
         mode = "lines" if len(band.epochs) > 1 else "markers"
         shared = {"x": band.epochs, "mode": mode, "legendgroup": name}
         edge = shared | {"line": {"width": 0, "color": colour}, "mode": "lines", "showlegend": False, "hoverinfo": "skip"}
@@ -44,7 +44,7 @@ def times(reached: Sequence[Reached], device: str | None) -> go.Figure:
 
 
 def _dots(figure: go.Figure, head: Reached, numbers: Mapping[int, float], column: int) -> None:
-    colour, name = POOL_COLOURS[head.pool], named(head.pool)
+    colour, name = POOL_COLOURS[head.pool], HEAD_LABELS[head.pool]
     values = list(numbers.values())
     for x, marker, said in (
         (values, {"size": 8, "opacity": 0.45}, [f"seed {seed}" for seed in numbers]),

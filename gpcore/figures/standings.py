@@ -5,7 +5,8 @@ from collections.abc import Sequence
 import plotly.graph_objects as go
 
 from gpcore.figures.theme import NEUTRAL, POOL_COLOURS, layout
-from gpcore.insight.standings import Table, named
+from gpcore.insight.standings import Table
+from gpcore.nets.heads import HEAD_LABELS
 from gpcore.recipe import Pool
 
 ROW_HEIGHT = 44
@@ -42,7 +43,7 @@ def differences(table: Table) -> go.Figure:
             100 * (mean - low),
             f"{100 * mean:+.2f} points, 95 % bootstrap interval {100 * low:+.2f} to {100 * high:+.2f}",
         )
-    figure.update_xaxes(title=f"points better than {named(table.reference)} with the same seed", tickformat="+.1f")
+    figure.update_xaxes(title=f"points better than {HEAD_LABELS[table.reference]} with the same seed", tickformat="+.1f")
     return _rows(figure, len(table.verdicts))
 
 
@@ -56,7 +57,7 @@ def _row(
     below: float,
     said: str,
 ) -> None:
-    colour, name = POOL_COLOURS[pool], named(pool)
+    colour, name = POOL_COLOURS[pool], HEAD_LABELS[pool]
     figure.add_scatter(
         x=values,
         y=[name] * len(values),

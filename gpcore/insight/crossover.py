@@ -5,8 +5,9 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import Any, Literal, get_args
 
-from gpcore.insight.standings import Table, named
+from gpcore.insight.standings import Table
 from gpcore.insight.statistics import Mean
+from gpcore.nets.heads import HEAD_LABELS
 from gpcore.recipe import CANVAS_PREFIX, Pool, Recipe, canvas_settings
 
 Along = Literal["area", "pieces"]
@@ -54,7 +55,12 @@ class Series:
     def rows(self) -> list[dict[str, Any]]:
         """Every point as a row: accuracy with its 95 % interval, and the paired difference from the reference."""
         return [
-            {"recipe": self.setting.name, self.along: value, "pooling": named(standing.pool), "seeds": standing.mean.count}
+            {
+                "recipe": self.setting.name,
+                self.along: value,
+                "pooling": HEAD_LABELS[standing.pool],
+                "seeds": standing.mean.count,
+            }
             | {"accuracy (%)": _plus_minus(standing.mean, "{:.2f}"), "less the reference": _difference(table, standing.pool)}
             for value, table in self.tables.items()
             for standing in table.standings
@@ -83,7 +89,7 @@ def _said(pool: Pool, found: Series) -> str:
     """`GMP less GAP, in points: +3.1 ± 0.4 at 5, -0.2 ± 0.5 at 100 % of the image.`"""
     parts = [f"{_difference(table, pool)} at {value:g}" for value, table in found.tables.items() if pool in table.verdicts]
     reference = next(table.reference for table in found.tables.values() if pool in table.verdicts)
-    return f"{named(pool)} less {named(reference)}, in points: {', '.join(parts)} {UNITS[found.along]}."
+    return f"{HEAD_LABELS[pool]} less {HEAD_LABELS[reference]}, in points: {', '.join(parts)} {UNITS[found.along]}."
 
 
 def _difference(table: Table, pool: Pool) -> str:

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import get_args
 
 from gpcore.insight.statistics import Comparison, Mean, Outcome, Paired, Verdict, verdicts
+from gpcore.nets.heads import HEAD_LABELS
 from gpcore.recipe import FOLDER_PREFIX, RECIPES, Pool, Recipe
 from gpcore.runs.run import Run
 
@@ -67,24 +68,24 @@ class Table:
     def sentence(self) -> str:
         """One sentence on the whole table: which heads are better than the reference, worse, not found to differ, unknown."""
         said = [_said(words, self._with(outcome)) for outcome, words in _WORDS.items() if self._with(outcome)]
-        if apart := [named(one.pool) for one in self.standings if one.pool not in {self.reference, *self.verdicts}]:
+        if apart := [HEAD_LABELS[one.pool] for one in self.standings if one.pool not in {self.reference, *self.verdicts}]:
             said.append(_said(("{} shares no seed with it", "{} share no seed with it"), apart))
         if not said:
-            return f"Only {named(self.reference)} has been trained: nothing to compare it with."
-        return f"Against {named(self.reference)}, {'; '.join(said)}."
+            return f"Only {HEAD_LABELS[self.reference]} has been trained: nothing to compare it with."
+        return f"Against {HEAD_LABELS[self.reference]}, {'; '.join(said)}."
 
     def _with(self, outcome: Outcome) -> list[str]:
-        found = {named(pool): verdict for pool, verdict in self.verdicts.items() if verdict.outcome == outcome}
+        found = {HEAD_LABELS[pool]: verdict for pool, verdict in self.verdicts.items() if verdict.outcome == outcome}
         decided = outcome in ("first", "second")
         return [f"{name} ({verdict.points})" if decided else name for name, verdict in found.items()]
 
 
 def row(table: Table) -> dict[str, str]:
     """The table as one row of a larger one: every head's mean with its interval, in per cent, and its mark."""
-    cells = {named(one.pool): _cell(one.mean, table.verdicts.get(one.pool)) for one in table.standings}
+    cells = {HEAD_LABELS[one.pool]: _cell(one.mean, table.verdicts.get(one.pool)) for one in table.standings}
     counts = sorted({one.mean.count for one in table.standings})
     seeds = f"{counts[0]} to {counts[-1]}" if len(counts) > 1 else str(counts[0])
-    heads = {named(pool): cells.get(named(pool), "") for pool in get_args(Pool)}
+    heads = {HEAD_LABELS[pool]: cells.get(HEAD_LABELS[pool], "") for pool in get_args(Pool)}
     return {"dataset": dataset_of(table.setting)} | heads | {"seeds": seeds, "recipe": _recipe_of(table.setting)}
 
 
@@ -104,11 +105,6 @@ _WORDS: dict[Outcome, tuple[str, str]] = {
 def _said(words: tuple[str, str], names: list[str]) -> str:
     *first, last = names
     return words[len(names) > 1].format(f"{', '.join(first)} and {last}" if first else last)
-
-
-def named(pool: Pool) -> str:
-    """A head as a person writes it: acronyms large, words small."""
-    return pool.upper() if len(pool) == 3 else pool
 
 
 def title_of(setting: Recipe) -> str:
@@ -165,6 +161,6 @@ def _table(setting: Recipe, by_pool: Mapping[Pool, dict[int, float]]) -> Table:
     reference: Pool = next(pool for pool in get_args(Pool) if pool in by_pool)
     base = by_pool[reference]
     others = [one for one in ranked if one.pool != reference and one.accuracies.keys() & base.keys()]
-    compared = [Comparison(named(one.pool), named(reference), Paired.of(one.accuracies, base)) for one in others]
+    compared = [Comparison(HEAD_LABELS[one.pool], HEAD_LABELS[reference], Paired.of(one.accuracies, base)) for one in others]
     judged = dict(zip((one.pool for one in others), verdicts(compared), strict=True))
     return Table(setting, tuple(ranked), reference, judged)

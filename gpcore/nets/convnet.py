@@ -7,7 +7,7 @@ from jaxtyping import Float
 from torch import Tensor, nn
 
 from gpcore.errors import DatasetError, InsightError
-from gpcore.nets.heads import HEADS, Shape
+from gpcore.nets.heads import HEAD_LABELS, HEADS, Shape
 from gpcore.nets.pooling import GlobalPool
 from gpcore.recipe import Initialisation, Placement, Pool
 
@@ -108,11 +108,11 @@ class ConvNet(nn.Module):
 
     @property
     def head_title(self) -> str:
-        """What the network ends in: `GAP`, `GMP on features`, `mlp`."""
+        """What the network ends in: `GAP`, `GMP on features`, `MLP`."""
         if self.has_class_maps:
             return self.pool.label
         pooled = isinstance(self.network[FEATURES], GlobalPool)
-        return f"{self.pool.label} on features" if pooled else self.pool_name
+        return f"{self.pool.label} on features" if pooled else HEAD_LABELS[self.pool_name]
 
     @property
     def has_class_maps(self) -> bool:

@@ -33,7 +33,8 @@ from gpcore.insight.settings import (
     times_to,
     usual_device,
 )
-from gpcore.insight.standings import LEGEND, RULE, Table, named, row
+from gpcore.insight.standings import LEGEND, RULE, Table, row
+from gpcore.nets.heads import HEAD_LABELS
 from gpcore.runs.commands import study_commands, train_command
 from gpcore.runs.run import Run
 
@@ -141,7 +142,7 @@ def _parts_with_weights(setting: Setting, again: list[str]) -> list[Part]:
     """What asks a run's weights for its classes and the size of its images."""
     found = costs(setting)
     rows = [
-        {"head": named(pool)} | {name.replace("_", " "): f"{value:,}" for name, value in vars(cost).items()}
+        {"head": HEAD_LABELS[pool]} | {name.replace("_", " "): f"{value:,}" for name, value in vars(cost).items()}
         for pool, cost in found.items()
     ]
     line = "FLOPs are for one image; a multiplication and an addition are two."

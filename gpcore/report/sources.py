@@ -4,10 +4,9 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from gpcore.report.parts import Source
-from gpcore.runs.choice import default_pair, first_shown
+from gpcore.runs.choice import counted, default_pair, first_shown
 from gpcore.runs.run import Run, open_run
 from gpcore.runs.store import Store
-from gpcore.study_command import counted
 
 
 def collected(store: Path, also_from: Sequence[Path] | None, chosen: Sequence[str] | None, data: Path) -> Source:

@@ -1,9 +1,25 @@
-"""Which runs a person is shown first, where there are many."""
+"""Which stores and runs count, and which a person is shown first, where there are many."""
 
 import functools
+from collections.abc import Sequence
+from pathlib import Path
 
 from gpcore.recipe import RECIPES, Recipe
 from gpcore.runs.run import Run
+from gpcore.runs.store import Store
+
+SHIPPED = Path("checkpoints")
+"""The store that ships with the project; its runs count where it is there."""
+
+
+def counted(also_from: Sequence[Path] | None) -> list[Store]:
+    """The further stores whose finished runs count: those that were named, or else the shipped one, if there is one.
+
+    Raises:
+        StoreError: one that was named is not there.
+    """
+    folders = also_from or ([SHIPPED] if (SHIPPED / "runs.db").is_file() else [])
+    return [Store(folder, read_only=True) for folder in folders]
 
 
 def first_shown(shipped: dict[str, Run], own: dict[str, Run]) -> dict[str, Run]:
