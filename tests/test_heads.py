@@ -14,6 +14,7 @@ from gpcore.data.photos import prepare
 from gpcore.errors import DatasetError, InsightError
 from gpcore.insight.answers import answer
 from gpcore.insight.history import history
+from gpcore.insight.placement import moved
 from gpcore.insight.uncertainty import Calibration
 from gpcore.nets.convnet import CLASS_MAPS, FEATURES, ConvNet
 from gpcore.nets.heads import HEADS, HIDDEN
@@ -35,14 +36,6 @@ def images() -> torch.Tensor:
     return torch.rand(4, 1, 28, 28, generator=torch.Generator().manual_seed(1))
 
 
-def with_weights_of(network: ConvNet, other: ConvNet) -> ConvNet:
-    """The network with the other's trunk and linear map from features to classes, whichever module holds it there."""
-    network.network[:FEATURES].load_state_dict(other.network[:FEATURES].state_dict())
-    network.network[16].weight.data = other.network[15].weight.data[:, :, 0, 0]
-    network.network[16].bias.data = other.network[15].bias.data
-    return network
-
-
 def test_every_head_has_every_placement():
     assert all(tuple(placements) == get_args(Placement) for placements in HEADS.values())
 
@@ -59,7 +52,7 @@ def test_every_network_is_seventeen_modules_with_the_same_trunk(pool, placement,
 
 def test_average_pooling_is_the_same_function_wherever_it_stands(images):
     on_maps = ConvNet("gap", seed=1)
-    on_features = with_weights_of(ConvNet("gap", placement="features", seed=2), on_maps)
+    on_features = moved(on_maps)
     torch.testing.assert_close(on_features(images), on_maps(images), atol=1e-6, rtol=1e-5)
 
 
@@ -71,7 +64,9 @@ def test_average_pooling_starts_as_the_same_function_too(images):
 @pytest.mark.parametrize("pool", ["gmp", "lse", "avgmax"])
 def test_any_other_pooling_is_another_function_there(pool, images):
     on_maps = ConvNet(pool, seed=1)
-    on_features = with_weights_of(ConvNet(pool, placement="features", seed=2), on_maps)
+    on_features, weight = moved(on_maps), on_maps.network[FEATURES].weight[:, :, 0, 0]
+    expected = POOLS[pool]()(on_maps.features(images)) @ weight.T + on_maps.network[FEATURES].bias
+    torch.testing.assert_close(on_features(images), expected)
     assert (on_features(images) - on_maps(images)).abs().max() > 1e-3
 
 
@@ -83,6 +78,13 @@ def test_a_maximum_of_features_is_put_together_from_cells_that_no_single_cell_of
     assert POOLS["gmp"]()(maps).item() == 1.0
     assert (POOLS["gmp"]()(features) @ weight.T).item() == 2.0
     assert POOLS["gap"]()(maps).item() == (POOLS["gap"]()(features) @ weight.T).item() == 1.0
+
+
+def test_a_pooling_that_stands_elsewhere_or_learned_something_can_not_be_moved():
+    with pytest.raises(InsightError, match="nothing to move"):
+        moved(ConvNet("gem"))
+    with pytest.raises(InsightError, match="Attention has learned weights for class maps"):
+        moved(ConvNet("attention"))
 
 
 def test_gem_always_stands_on_features_which_are_never_negative(images):

@@ -12,7 +12,7 @@ from gpcore.runs.store import Store
 
 PAGE = str(Path(__file__).parent.parent / "views" / "inside.py")
 
-SECTIONS = ["The evidence", "On the image", "Over the epochs", "Swap the pooling", "Where they disagree"]
+SECTIONS = ["The evidence", "On the image", "Over the epochs", "Swap the pooling", "Move the pooling", "Where they disagree"]
 
 
 def opened(**link: str) -> AppTest:
@@ -190,6 +190,12 @@ def test_a_head_that_pools_nothing_says_so_plainly_and_its_layers_are_shown(app_
     assert "pools nothing: choose a run with a pooling" in text(page)
     assert "It has no class maps: its head is MLP." in text(page)
     assert page.slider(key="layer").value == 16
+
+
+def test_moved_before_the_last_layer_a_mean_is_the_same_function_and_a_maximum_is_not(app_environment):
+    shown = text(opened(show="Move the pooling"))
+    assert "GAP: the same function, but for rounding." in shown
+    assert "GMP: another function." in shown
 
 
 @pytest.mark.parametrize("section", SECTIONS)

@@ -7,7 +7,7 @@ from jaxtyping import Float
 from torch import Tensor
 
 from gpcore.data.datasets import Dataset
-from gpcore.insight import features, swap
+from gpcore.insight import features, placement, swap
 from gpcore.insight.disagreement import Answers, Disagreement, answers_of
 from gpcore.insight.features import Layer
 from gpcore.insight.history import History, history
@@ -80,6 +80,20 @@ def scores(snapshot: Snapshot, dataset: Dataset) -> Float[Tensor, "n classes"]:
 @st.cache_resource(max_entries=32, show_spinner="Looking at all test images …")
 def _scores(_snapshot: Snapshot, _dataset: Dataset, key: tuple[str, int], name: str) -> Tensor:
     return features.all_scores(cached.network(_snapshot.run, _snapshot.epoch).network, _dataset.test)
+
+
+def moved_scores(snapshot: Snapshot, dataset: Dataset) -> Float[Tensor, "n classes"]:
+    """What a network would score every test image if its pooling stood on the features.
+
+    Raises:
+        InsightError: its pooling can't be moved there.
+    """
+    return _moved_scores(snapshot, dataset, snapshot.key, dataset.name)
+
+
+@st.cache_resource(max_entries=32, show_spinner="Looking at all test images …")
+def _moved_scores(_snapshot: Snapshot, _dataset: Dataset, key: tuple[str, int], name: str) -> Tensor:
+    return features.all_scores(placement.moved(cached.network(_snapshot.run, _snapshot.epoch).network), _dataset.test)
 
 
 def kept_epochs(run: Run) -> list[int]:

@@ -9,7 +9,7 @@ from gpcore.figures import insight as figures
 from gpcore.figures.insight import Line
 from gpcore.figures.panels import signed
 from gpcore.figures.twins import colour_of
-from gpcore.insight import swap
+from gpcore.insight import placement, swap
 from gpcore.insight.disagreement import Disagreement, Kind
 from gpcore.insight.history import lead
 from gpcore.training.evaluate import answers, output_of
@@ -17,13 +17,16 @@ from ui import inside_memory
 from ui.gallery import Item, show_gallery
 from ui.image_picker import TEST
 from ui.inside_scene import Scene
-from ui.widgets import csv_button, figure_shown
+from ui.widgets import csv_button, errors_shown, figure_shown
 from ui.wording import plain
 
 GALLERY = 24
 """Images on a page of the gallery."""
 
 EVERY_CLASS = "every class"
+
+ROUNDING = 1e-5
+"""Of the largest score: what float32 may lose in the sums of a network."""
 
 
 def show_epochs(scene: Scene) -> None:
@@ -138,6 +141,35 @@ def _tell_accuracies(lines: list[Line], strength: float) -> None:
         if line.dash == "solid"
     ]
     st.markdown("Accuracy over all test images with this pooling: " + ", ".join(told) + ".")
+
+
+def show_move(scene: Scene) -> None:
+    """The same weights with the pooling before the last layer: for GAP the same answers, for GMP others."""
+    for place, column in enumerate(st.columns(2, gap="large")):
+        with column, errors_shown(go_on=True):
+            _show_moved(scene, place)
+    st.caption(
+        "As trained, the last layer makes class maps and the pooling turns each into a score. Here the same weights are used "
+        "the other way round, as most libraries build it: the features are pooled first, and the last layer makes scores of "
+        "what is left. A mean may change places with a linear layer, a maximum may not."
+    )
+
+
+def _show_moved(scene: Scene, place: int) -> None:
+    snapshot, look, name = scene.snapshots[place], scene.looks[place], scene.names[place]
+    scores, labels = inside_memory.moved_scores(snapshot, scene.dataset), scene.dataset.test.labels
+    trained = inside_memory.scores(snapshot, scene.dataset)
+    before, after = (swap.accuracy(each, labels, look.output) for each in (trained, scores))
+    change = (scores - trained).abs().max().item()
+    size = trained.abs().max().item()
+    same = "the same function, but for rounding" if change < ROUNDING * size else "another function"
+    st.markdown(
+        f"**{plain(name)}: {same}.** Pooled before the last layer it answers {after:.2%} of all test images right (as trained: "
+        f"{before:.2%}); the scores, which reach {size:.1f}, change by up to {change:.2g}."
+    )
+    own = placement.moved(look.network)(look.image)[0]
+    figure = figures.score_bars(scene.dataset.classes, own.tolist(), look.scores.tolist(), colour_of(look))
+    figure_shown(figure, f"moved-{place}", f"{name}-moved")
 
 
 def show_disagreement(scene: Scene) -> None:

@@ -30,6 +30,7 @@ with widgets.errors_shown():
         "On the image": inside_evidence.show_on_the_image,
         "Over the epochs": inside_runs.show_epochs,
         "Swap the pooling": inside_runs.show_swap,
+        "Move the pooling": inside_runs.show_move,
         "Where they disagree": inside_runs.show_disagreement,
     }
     for tab, show in zip(st.tabs(list(sections), key="show", bind="query-params"), sections.values(), strict=True):
