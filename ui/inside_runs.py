@@ -165,7 +165,8 @@ def _show_moved(scene: Scene, place: int) -> None:
     same = "the same function, but for rounding" if change < ROUNDING * size else "another function"
     st.markdown(
         f"**{plain(name)}: {same}.** Pooled before the last layer it answers {after:.2%} of all test images right (as trained: "
-        f"{before:.2%}); the scores, which reach {size:.1f}, change by up to {change:.2g}."
+        f"{before:.2%}); the scores, which reach {size:.1f}, change by up to "
+        f"{change:.{1 if change > 0.1 else 6}f}."
     )
     own = placement.moved(look.network)(look.image)[0]
     figure = figures.score_bars(scene.dataset.classes, own.tolist(), look.scores.tolist(), colour_of(look))
