@@ -32,7 +32,8 @@ from visitor import Visitor
 from gpcore.data.datasets import Dataset, load_dataset
 from gpcore.recipe import MODERN, Recipe
 from gpcore.runs.store import Store
-from gpcore.training.fit import TrainingState, find_device, fit
+from gpcore.training.fit import fit
+from gpcore.training.state import TrainingState, find_device
 
 Point = tuple[str, int, float]
 """What is measured, how much of it there is, and the seconds that it took."""

@@ -1,6 +1,6 @@
 """How fast training and evaluation are: this project's beside the article's own loop, as anyone would write it.
 
-    PYTHONPATH=.:tests python benchmarks/speed.py [epoch | sprint | evaluation | limit] [--rounds 3] [--seeds 10]
+    PYTHONPATH=.:tests python benchmarks/speed.py [epoch | sprint | evaluation | limit | gpu] [--rounds 3] [--seeds 10]
 
 `epoch`: one epoch of the article's recipe on all of FashionMNIST, GAP and GMP, with training and validation accuracy after it.
 The plain loop (tests/article.py) has a DataLoader, `ToTensor` for every image and PyTorch's own choice of threads, and trains
@@ -8,6 +8,7 @@ one model after the other; ours trains both side by side, each on a thread of it
 `sprint`: the recipe `sprint` over several seeds, the processor seconds of its epoch and of one pass over the test images, and
 how often that goes into 60 epochs of the plain loop. `evaluation`: 10,000 test images, counted and as class maps. `limit`: the
 multiplications of a training step at the speed of this processor's matrix product, which no convolution is faster than.
+`gpu`, where there is one: 60 epochs of GAP and GMP as one, and a few epochs of 1 and of 32 runs.
 """
 
 import argparse
@@ -21,13 +22,14 @@ from pathlib import Path
 import article
 import torch
 
-from gpcore.data.datasets import load_dataset
+from gpcore.data.datasets import Dataset, load_dataset
 from gpcore.insight.features import all_class_maps
 from gpcore.nets.convnet import ConvNet
 from gpcore.recipe import ARTICLE, SPRINT, Recipe
 from gpcore.runs.run import open_run
 from gpcore.training.evaluate import evaluate, one_thread
-from gpcore.training.fit import EpochDone, TrainingState, fit
+from gpcore.training.fit import EpochDone, fit, fit_together
+from gpcore.training.state import TrainingState
 
 DATA = Path("data")
 POOLS = ("gap", "gmp")
@@ -136,7 +138,29 @@ def limit(options: argparse.Namespace) -> None:
     )
 
 
-MEASUREMENTS = {"limit": limit, "evaluation": evaluation, "epoch": epoch, "sprint": sprint}
+def gpu(options: argparse.Namespace) -> None:
+    """Runs that are computed as one."""
+    if not torch.cuda.is_available():
+        print("no CUDA device here: nothing measured on one")
+        return
+    dataset = load_dataset("fashion-mnist", DATA)
+    together([ARTICLE.but(pool=pool, epochs=1) for pool in POOLS], dataset)
+    took = together([ARTICLE.but(pool=pool) for pool in POOLS], dataset)
+    print(f"60 epochs of GAP and GMP: {took:.1f} s on {torch.cuda.get_device_name()}")
+    one, several = (
+        together([ARTICLE.but(pool=pool, seed=seed, epochs=3) for seed in range(count) for pool in pools], dataset)
+        for count, pools in ((1, POOLS[:1]), (16, POOLS))
+    )
+    print(f"3 epochs of 1 run: {one:.1f} s, of 32 runs: {several:.1f} s, {several / one:.1f} times as long")
+
+
+def together(recipes: list[Recipe], dataset: Dataset) -> float:
+    """The seconds that runs take as one, accuracies included."""
+    states = [TrainingState.fresh(recipe, dataset, torch.device("cuda")) for recipe in recipes]
+    return seconds(lambda: list(fit_together(recipes, dataset, states)))
+
+
+MEASUREMENTS = {"limit": limit, "evaluation": evaluation, "epoch": epoch, "sprint": sprint, "gpu": gpu}
 
 
 def main() -> None:

@@ -18,7 +18,8 @@ import torch
 
 from gpcore.data.datasets import Dataset, load_dataset
 from gpcore.recipe import ARTICLE
-from gpcore.training.fit import BatchesDone, TrainingState, fit
+from gpcore.training.fit import BatchesDone, fit
+from gpcore.training.state import TrainingState
 
 DATA = Path("data")
 IMAGES = 64 * 60

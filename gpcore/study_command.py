@@ -19,6 +19,11 @@ from gpcore.runs import launcher
 from gpcore.runs.ray_cluster import connected
 from gpcore.runs.store import Store
 from gpcore.runs.study import Member, Study, check_datasets, members, time_left, train_elsewhere, train_here
+from gpcore.runs.together import Together
+from gpcore.training.state import find_device
+
+TOGETHER = 32
+"""Runs of a study that a GPU trains as one, if nothing else is said."""
 
 MOST_SEEDS = 1_000
 """Seeds of a study; more are a slip of the finger."""
@@ -59,7 +64,10 @@ def check_fields(settings: Sequence[str]) -> None:
 def trained(
     study: Study, store: Store, data: Path, others: Sequence[Store], parallel: int | None, ray: str | None
 ) -> Iterator[list[Member]]:
-    """Train what is missing, here or on a Ray cluster, and tell from time to time how the study stands."""
+    """Train what is missing, here or on a Ray cluster, and tell from time to time how the study stands.
+
+    On a GPU the runs are trained as one by this process, `parallel` of them at a time.
+    """
     unfinished = [member for member in members(study, store, others) if not member.finished]
     if not unfinished:
         return
@@ -67,6 +75,10 @@ def trained(
     if ray is not None:
         with connected(ray, data, parallel or launcher.cores()) as cluster:
             yield from train_elsewhere(study, store, cluster.place, parallel or cluster.cores, others)
+        return
+    if find_device().type == "cuda":
+        at_once = parallel or TOGETHER
+        yield from train_elsewhere(study, store, Together(at_once, data).place, at_once, others)
         return
     if parallel:
         store.set_parallel(parallel)

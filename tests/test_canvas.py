@@ -15,7 +15,8 @@ from gpcore.data.datasets import Dataset, load_dataset, read_folder
 from gpcore.errors import DatasetError, RecipeError
 from gpcore.recipe import MODERN, canvas_settings
 from gpcore.runs.store import Store
-from gpcore.training.fit import EpochDone, TrainingState, fit
+from gpcore.training.fit import EpochDone, fit
+from gpcore.training.state import TrainingState
 
 BLACK = torch.zeros(40, 1, 64, 64, dtype=torch.uint8)
 

@@ -11,7 +11,8 @@ from gpcore.errors import DatasetError
 from gpcore.nets.convnet import ConvNet
 from gpcore.recipe import MODERN
 from gpcore.training.evaluate import SLICE, Tally, evaluate, output_of, tallies
-from gpcore.training.fit import TrainingState, fit
+from gpcore.training.fit import fit
+from gpcore.training.state import TrainingState
 
 
 @pytest.fixture(scope="module")

@@ -18,14 +18,13 @@ from gpcore.training.fit import (
     BatchesDone,
     EpochDone,
     Evaluating,
-    TrainingState,
-    find_device,
     fit,
     image_order,
     learning_rate,
     one_cycle,
     steps_per_epoch,
 )
+from gpcore.training.state import TrainingState, find_device
 
 CPU = torch.device("cpu")
 

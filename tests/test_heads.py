@@ -25,7 +25,8 @@ from gpcore.runs.run import open_run
 from gpcore.runs.store import Store
 from gpcore.runs.worker import train
 from gpcore.training.evaluate import evaluate
-from gpcore.training.fit import TrainingState, fit
+from gpcore.training.fit import fit
+from gpcore.training.state import TrainingState
 
 EVERY = [(pool, placement) for pool in HEADS for placement in get_args(Placement)]
 LINEAR = ["mlp", "mlp-dropout"]

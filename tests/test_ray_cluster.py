@@ -16,7 +16,7 @@ from gpcore.errors import DatasetError
 from gpcore.runs.ray_cluster import train_remotely
 from gpcore.runs.states import pack
 from gpcore.runs.store import Store
-from gpcore.training.fit import TrainingState, find_device
+from gpcore.training.state import TrainingState, find_device
 
 DATA = Path("nowhere")
 

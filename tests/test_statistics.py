@@ -17,7 +17,8 @@ from gpcore.errors import InsightError
 from gpcore.insight import statistics
 from gpcore.insight.statistics import Comparison, Mean, Paired, Verdict, holm, mcnemar, smallest_effect, verdicts
 from gpcore.recipe import MODERN
-from gpcore.training.fit import EpochDone, TrainingState, fit
+from gpcore.training.fit import EpochDone, fit
+from gpcore.training.state import TrainingState
 
 SLEEP = [1.2, 2.4, 1.3, 1.3, 0.0, 1.0, 1.8, 0.8, 4.6, 1.4]
 """Student (1908): hours of sleep that one drug gave ten patients more than another; t = 4.0621, p = 0.002833."""

@@ -17,7 +17,8 @@ from gpcore.runs import launcher
 from gpcore.runs.store import Store
 from gpcore.runs.study import Member, Study, followed, members, time_left, train_elsewhere
 from gpcore.runs.worker import Place
-from gpcore.training.fit import find_device, fit
+from gpcore.training.fit import fit
+from gpcore.training.state import find_device
 
 
 @pytest.fixture(scope="session")

@@ -21,7 +21,8 @@ from gpcore.recipe import Recipe
 from gpcore.runs import claims, database, worker
 from gpcore.runs.store import Store
 from gpcore.training import fit as fitting
-from gpcore.training.fit import BatchesDone, EpochDone, Evaluating, TrainingState, find_device, fit
+from gpcore.training.fit import BatchesDone, EpochDone, Evaluating, fit
+from gpcore.training.state import TrainingState, find_device
 
 DATA = Path("nowhere")
 

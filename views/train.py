@@ -11,7 +11,7 @@ from gpcore.runs.estimate import estimate
 from gpcore.runs.launcher import parallel
 from gpcore.runs.records import RunRecord
 from gpcore.runs.store import Store
-from gpcore.training.fit import find_device
+from gpcore.training.state import find_device
 from ui import cached, live, training_runs, widgets
 from ui.recipe_form import ask_for_recipes, chosen_recipes
 from ui.wording import duration

@@ -16,7 +16,7 @@ from filelock import FileLock, Timeout
 
 import gpcore
 from gpcore.runs.store import Store
-from gpcore.training.fit import find_device
+from gpcore.training.state import find_device
 
 LINGER_SECONDS = 300
 """How long a worker that a page started waits for more before it ends: starting one takes seconds."""

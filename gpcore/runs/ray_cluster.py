@@ -19,7 +19,8 @@ from gpcore.errors import ClusterError, GpcoreError
 from gpcore.recipe import Recipe
 from gpcore.runs.states import Packed, pack, unpack
 from gpcore.runs.worker import Place
-from gpcore.training.fit import EpochDone, Event, TrainingState, fit
+from gpcore.training.fit import EpochDone, Event, fit
+from gpcore.training.state import TrainingState
 
 LOCAL = "local"
 """The address that means: start a cluster of this machine's cores, and end it afterwards."""

@@ -14,7 +14,7 @@ from gpcore.recipe import Recipe
 from gpcore.runs.claims import Claim
 from gpcore.runs.records import RunRecord
 from gpcore.runs.store import Store
-from gpcore.training.fit import TrainingState
+from gpcore.training.state import TrainingState
 
 KEPT_STATES = 3
 """Training states kept per run: should the last be damaged, the one before it serves."""

@@ -243,7 +243,7 @@ def stop(store: Store, runs: Sequence[str]) -> None:
 def train_elsewhere(
     study: Study, store: Store, place: Place, at_once: int, others: Sequence[Store] = ()
 ) -> Iterator[list[Member]]:
-    """Train what is missing at a place that computes elsewhere, so many runs at once, and tell how the study stands.
+    """Train what is missing at a place of its own, such as a cluster, so many runs at once, and tell how the study stands.
 
     Only this process writes the store, and the queue is passed by, so that no worker of this machine takes a run away. In
     all else it is as `train_here`.

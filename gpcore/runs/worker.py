@@ -20,7 +20,8 @@ from gpcore.runs.claims import Claim
 from gpcore.runs.records import Epoch, Status
 from gpcore.runs.states import restore, save_state
 from gpcore.runs.store import Store
-from gpcore.training.fit import BatchesDone, EpochDone, Evaluating, Event, TrainingState, find_device, fit, steps_per_epoch
+from gpcore.training.fit import BatchesDone, EpochDone, Evaluating, Event, fit, steps_per_epoch
+from gpcore.training.state import TrainingState, find_device
 
 HEARTBEAT_SECONDS = 1.0
 """How often a worker gives a sign of life and looks whether it is asked to stop."""

@@ -9,25 +9,22 @@ Whenever an event is yielded, `state` is whole: saved there and restored later, 
 seed and the position, and the learning rate is a function of the step.
 """
 
-import contextlib
 import itertools
 import math
 import time
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, replace
 
-import numpy as np
 import torch
 from jaxtyping import Int64
 from torch import Tensor
-from torch.nn import functional
 
-from gpcore.data.datasets import Dataset, Split, scaled
+from gpcore.data.datasets import Dataset, Split
 from gpcore.errors import DatasetError, TrainingError
-from gpcore.nets.convnet import ConvNet
 from gpcore.recipe import Recipe, Schedule
-from gpcore.training.augment import AUGMENTATIONS
-from gpcore.training.evaluate import Tally, one_thread, output_of, tallies
+from gpcore.training.evaluate import Tally, one_thread, tallies
+from gpcore.training.state import TrainingState
+from gpcore.training.step import Step, generator, stepper
 
 REPORT_SECONDS = 0.25
 """How long batches and evaluated images are collected before they are reported."""
@@ -65,58 +62,6 @@ class EpochDone:
 
 
 Event = BatchesDone | Evaluating | EpochDone
-
-
-@dataclass
-class TrainingState:
-    """All that training needs to go on: the network, Adam's moments, and how far they got.
-
-    `step` counts the batches done, `epoch` the epochs done and evaluated, `seconds` the time spent in the epoch under way.
-    """
-
-    network: ConvNet
-    optimizer: torch.optim.Adam = field(init=False)
-    step: int = 0
-    epoch: int = 0
-    seconds: float = 0.0
-
-    def __post_init__(self) -> None:
-        # One kernel for each parameter instead of a dozen: a step of the whole network takes a tenth less (benchmarks/step.py).
-        self.optimizer = torch.optim.Adam(self.network.parameters(), fused=True)
-
-    @classmethod
-    def fresh(cls, recipe: Recipe, dataset: Dataset, device: torch.device) -> "TrainingState":
-        """The state before the first step."""
-        _, channels, height, width = dataset.test.images.shape
-        size = (height, width)
-        network = ConvNet(
-            recipe.pool, channels, len(dataset.classes), recipe.seed, recipe.placement, size, recipe.initialisation
-        )
-        return cls(network.to(device))
-
-    def load_moments(self, moments: dict[int, dict[str, Tensor]]) -> None:
-        """Give Adam its memory back: what `optimizer.state_dict()["state"]` was, from wherever it was kept."""
-        self.optimizer.load_state_dict(self.optimizer.state_dict() | {"state": moments})
-        # Adam's kernel walks through a parameter and its moments in the order of their memory, which no file keeps.
-        for parameter, known in self.optimizer.state.items():
-            for name, moment in known.items():
-                if moment.shape == parameter.shape:
-                    known[name] = torch.empty_like(parameter).copy_(moment)
-
-
-def find_device(name: str = "auto") -> torch.device:
-    """The device of that name; `auto` is CUDA, else Apple's MPS, else the CPU.
-
-    Raises:
-        TrainingError: there is no such device on this machine.
-    """
-    available = {"cuda": torch.cuda.is_available(), "mps": torch.backends.mps.is_available(), "cpu": True}
-    if name == "auto":
-        return torch.device(next(kind for kind, present in available.items() if present))
-    if not available.get(name, False):
-        present = ", ".join(kind for kind, here in available.items() if here)
-        raise TrainingError(f"device is {name!r}: this machine has {present}; or choose auto.")
-    return torch.device(name)
 
 
 def one_cycle(step: int, steps: int) -> float:
@@ -158,122 +103,123 @@ def fit(recipe: Recipe, dataset: Dataset, state: TrainingState) -> Iterator[Even
         DatasetError: the recipe wants more training images than there are.
         TrainingError: the loss became infinite or not a number.
     """
+    for (event,) in fit_together([recipe], dataset, [state]):
+        if isinstance(event, TrainingError):
+            raise event
+        if event is not None:
+            yield event
+
+
+def fit_together(
+    recipes: Sequence[Recipe], dataset: Dataset, states: list[TrainingState]
+) -> Iterator[Sequence[Event | TrainingError | None]]:
+    """Train runs that differ in head and seed alone in step, up to the last epoch, and tell what happens to each.
+
+    On a GPU they are computed as one (step.py), and an epoch's seconds are those of all of them. For a run whose loss is
+    no number any more there is a TrainingError; what comes for it after that means nothing.
+
+    Raises:
+        DatasetError: the recipes want more training images than there are.
+    """
+    [recipe] = {each.but(pool="gap", seed=0) for each in recipes}
     available = len(dataset.train)
     if recipe.train_images is not None and recipe.train_images > available:
         raise DatasetError(f"train_images is {recipe.train_images:,}: {dataset.name} has {available:,} training images.")
-    device = next(state.network.parameters()).device
+    device = states[0].device
     train, test = dataset.train.first(recipe.train_images).to(device), dataset.test.to(device)
     with one_thread():
-        while state.epoch < recipe.epochs:
-            started = time.monotonic() - state.seconds
-            for event in _train_epoch(recipe, train, state):
-                state.seconds = time.monotonic() - started
-                yield event
-            yield from _evaluate_epoch(recipe, train, test, state, started)
+        step = stepper(recipes, train, states)
+        while states[0].epoch < recipe.epochs:
+            started = time.monotonic() - states[0].seconds
+            for events in _train_epoch(recipes, train, states, step):
+                for state in states:
+                    state.seconds = time.monotonic() - started
+                yield events
+            yield from _evaluate_epoch(recipes, train, test, states, started)
 
 
-def _train_epoch(recipe: Recipe, train: Split, state: TrainingState) -> Iterator[BatchesDone]:
+def _train_epoch(
+    recipes: Sequence[Recipe], train: Split, states: list[TrainingState], step: Step
+) -> Iterator[list[BatchesDone | TrainingError | None]]:
     """Take the steps of the epoch that are left."""
+    recipe = recipes[0]
     in_epoch = steps_per_epoch(recipe, len(train))
-    epoch, steps = state.epoch + 1, in_epoch * recipe.epochs
-    order = image_order(recipe, epoch, len(train)).to(train.labels.device)
-    first, losses, reported = state.step, [], time.monotonic()
-    state.network.train()
-    while state.step < epoch * in_epoch:
-        position = state.step - (epoch - 1) * in_epoch
-        chosen = order[position * recipe.batch_size : (position + 1) * recipe.batch_size]
-        rate = learning_rate(recipe, state.step, steps)
-        losses.append(_take_step(recipe, train.images[chosen], train.labels[chosen], state, rate))
-        state.step += 1
+    epoch, steps = states[0].epoch + 1, in_epoch * recipe.epochs
+    order = torch.stack([image_order(each, epoch, len(train)) for each in recipes]).to(train.labels.device)
+    first, losses, reported = states[0].step, [], time.monotonic()
+    for state in states:
+        state.network.train()
+    while states[0].step < epoch * in_epoch:
+        position = states[0].step - (epoch - 1) * in_epoch
+        rate = learning_rate(recipe, states[0].step, steps)
+        losses.append(step(order[:, position * recipe.batch_size : (position + 1) * recipe.batch_size], rate))
+        for state in states:
+            state.step += 1
         elapsed = time.monotonic() - reported
-        if elapsed >= REPORT_SECONDS or state.step == epoch * in_epoch:
-            values = torch.stack(losses).tolist()  # the one moment at which an accelerator is waited for
-            finite = list(itertools.takewhile(math.isfinite, values))
-            if finite:  # up to the step that failed, so that a curve shows how it came to that
-                yield BatchesDone(epoch, first, finite, rate, len(losses) * recipe.batch_size / max(elapsed, 1e-9))
-            _check_finite(values, first, epoch, rate)
-            first, losses, reported = state.step, [], time.monotonic()
+        if elapsed >= REPORT_SECONDS or states[0].step == epoch * in_epoch:
+            speed = len(losses) * recipe.batch_size / max(elapsed, 1e-9)
+            values = torch.stack(losses, 1).tolist()  # the one moment at which an accelerator is waited for
+            yield from _told(values, epoch, first, rate, speed)
+            first, losses, reported = states[0].step, [], time.monotonic()
 
 
-def _take_step(recipe: Recipe, images: Tensor, labels: Tensor, state: TrainingState, rate: float) -> Tensor:
-    """One step of Adam on one batch; the loss, still on the device."""
-    inputs = AUGMENTATIONS[recipe.augmentation](scaled(images), _generator(recipe.seed, 1, state.step))
-    bfloat16 = torch.autocast(images.device.type, torch.bfloat16, enabled=recipe.precision == "bfloat16")
-    with bfloat16, _seeded(images.device, _seed(recipe.seed, 2, state.step)):
-        scores = state.network(inputs)
-    loss = functional.cross_entropy(output_of(scores.float(), recipe.output), labels)
-    for group in state.optimizer.param_groups:
-        group["lr"] = rate
-    state.optimizer.zero_grad()
-    loss.backward()
-    state.optimizer.step()
-    return loss.detach()
+def _told(
+    values: Sequence[list[float]], epoch: int, first: int, rate: float, speed: float
+) -> Iterator[list[BatchesDone | TrainingError | None]]:
+    """The steps of every run, up to the one that failed, so that a curve shows how it came to that; then what failed."""
+    finite = [list(itertools.takewhile(math.isfinite, own)) for own in values]
+    yield [BatchesDone(epoch, first, own, rate, speed) if own else None for own in finite]
+    if any(len(own) < len(all_) for own, all_ in zip(finite, values, strict=True)):
+        yield [
+            _not_finite(all_[len(own)], epoch, first + len(own), rate) if len(own) < len(all_) else None
+            for own, all_ in zip(finite, values, strict=True)
+        ]
+
+
+def _not_finite(loss: float, epoch: int, step: int, rate: float) -> TrainingError:
+    return TrainingError(
+        f"The loss became {loss} in epoch {epoch}, at step {step:,}, with a learning rate of {rate:g}: "
+        "lower the learning rate and train again."
+    )
 
 
 def _evaluate_epoch(
-    recipe: Recipe, train: Split, test: Split, state: TrainingState, started: float
-) -> Iterator[Evaluating | EpochDone]:
-    """Measure both splits with the weights as they stand, and close the epoch."""
-    epoch, total, done = state.epoch + 1, len(train) + len(test), 0
-    sums: list[Tally] = []
-    reported = time.monotonic()
-    state.network.eval()
-    for split in (train, test):
-        parts: list[Tally] = []
-        for part in tallies(state.network, split, recipe.output):
-            if not part.losses.isfinite().all():
-                raise TrainingError(f"The loss after epoch {epoch} is not a number: lower the learning rate and train again.")
-            parts.append(part)
-            done += part.images
-            if time.monotonic() - reported >= REPORT_SECONDS:
-                yield Evaluating(epoch, done, total)
-                reported = time.monotonic()
-        sums.append(sum(parts[1:], parts[0]))
-    # Not the optimizer's own: a state that was restored before its evaluation has taken no step since.
-    rate = learning_rate(recipe, state.step - 1, steps_per_epoch(recipe, len(train)) * recipe.epochs)
+    recipes: Sequence[Recipe], train: Split, test: Split, states: list[TrainingState], started: float
+) -> Iterator[list[Evaluating | EpochDone | TrainingError | None]]:
+    """Measure both splits with the weights as they stand, one run after the other, and close the epoch."""
+    epoch, total = states[0].epoch + 1, len(train) + len(test)
+    ended: list[EpochDone | TrainingError | None] = []
+    for place, (recipe, state) in enumerate(zip(recipes, list(states), strict=True)):
+        sums: list[Tally] = []
+        done, reported = 0, time.monotonic()
+        state.network.eval()
+        for split in (train, test):
+            parts: list[Tally] = []
+            for part in tallies(state.network, split, recipe.output):
+                parts.append(part)
+                done += part.images
+                if time.monotonic() - reported >= REPORT_SECONDS:
+                    yield [Evaluating(epoch, done, total) if each == place else None for each in range(len(recipes))]
+                    reported = time.monotonic()
+            sums.append(sum(parts[1:], parts[0]))
+        training, validation = sums
+        # Not the optimizer's own: a state that was restored before its evaluation has taken no step since.
+        rate = learning_rate(recipe, state.step - 1, steps_per_epoch(recipe, len(train)) * recipe.epochs)
+        ended.append(_closed(epoch, training, validation, rate))
     seconds = time.monotonic() - started
-    state.epoch, state.seconds = epoch, 0.0
-    training, validation = sums
-    yield EpochDone(epoch, training, validation, rate, seconds)
+    for state in states:
+        state.epoch, state.seconds = epoch, 0.0
+    yield [replace(each, seconds=seconds) if isinstance(each, EpochDone) else each for each in ended]
+
+
+def _closed(epoch: int, training: Tally, validation: Tally, rate: float) -> EpochDone | TrainingError:
+    if training.losses.isfinite().all() and validation.losses.isfinite().all():
+        return EpochDone(epoch, training, validation, rate, 0.0)
+    return TrainingError(f"The loss after epoch {epoch} is not a number: lower the learning rate and train again.")
 
 
 def image_order(recipe: Recipe, epoch: int, images: int) -> Int64[Tensor, " images"]:
     """The order in which an epoch (counted from 1) takes the images: file order, or drawn from the seed and the epoch."""
     if not recipe.shuffle:
         return torch.arange(images)
-    return torch.randperm(images, generator=_generator(recipe.seed, 0, epoch))
-
-
-def _generator(seed: int, purpose: int, position: int) -> torch.Generator:
-    """A generator of its own for every purpose and position, so that training can go on from anywhere."""
-    return torch.Generator().manual_seed(_seed(seed, purpose, position))
-
-
-def _seed(seed: int, purpose: int, position: int) -> int:
-    return int(np.random.SeedSequence((seed, purpose, position)).generate_state(1)[0])
-
-
-@contextlib.contextmanager
-def _seeded(device: torch.device, seed: int) -> Iterator[None]:
-    """What dropout draws inside comes from this seed; PyTorch gives it no generator of its own."""
-    if device.type != "cpu":
-        with torch.random.fork_rng([device] if device.type == "cuda" else []):
-            torch.manual_seed(seed)
-            yield
-        return
-    # torch.manual_seed would also take a millisecond to note a seed for every kind of accelerator that there might be.
-    before = torch.default_generator.get_state()
-    torch.default_generator.manual_seed(seed)
-    try:
-        yield
-    finally:
-        torch.default_generator.set_state(before)
-
-
-def _check_finite(losses: list[float], first_step: int, epoch: int, rate: float) -> None:
-    for offset, loss in enumerate(losses):
-        if not math.isfinite(loss):
-            raise TrainingError(
-                f"The loss became {loss} in epoch {epoch}, at step {first_step + offset:,}, with a learning rate of {rate:g}: "
-                "lower the learning rate and train again."
-            )
+    return torch.randperm(images, generator=generator(recipe.seed, 0, epoch))

@@ -1,0 +1,70 @@
+"""What training needs to go on: the network, Adam's moments, and how far they got; and the device they are on."""
+
+from dataclasses import dataclass, field
+
+import torch
+from torch import Tensor
+
+from gpcore.data.datasets import Dataset
+from gpcore.errors import TrainingError
+from gpcore.nets.convnet import ConvNet
+from gpcore.recipe import Recipe
+
+Moments = dict[int, dict[str, Tensor]]
+"""What `optimizer.state_dict()["state"]` holds: Adam's memory of each parameter, by the parameter's number."""
+
+
+@dataclass
+class TrainingState:
+    """All that training needs to go on: the network, Adam's moments, and how far they got.
+
+    `step` counts the batches done, `epoch` the epochs done and evaluated, `seconds` the time spent in the epoch under way.
+    """
+
+    network: ConvNet
+    optimizer: torch.optim.Adam = field(init=False)
+    step: int = 0
+    epoch: int = 0
+    seconds: float = 0.0
+
+    def __post_init__(self) -> None:
+        # One kernel for each parameter instead of a dozen: a step of the whole network takes a tenth less (benchmarks/step.py).
+        self.optimizer = torch.optim.Adam(self.network.parameters(), fused=True)
+
+    @classmethod
+    def fresh(cls, recipe: Recipe, dataset: Dataset, device: torch.device) -> "TrainingState":
+        """The state before the first step."""
+        _, channels, height, width = dataset.test.images.shape
+        size = (height, width)
+        network = ConvNet(
+            recipe.pool, channels, len(dataset.classes), recipe.seed, recipe.placement, size, recipe.initialisation
+        )
+        return cls(network.to(device))
+
+    @property
+    def device(self) -> torch.device:
+        return next(self.network.parameters()).device
+
+    def load_moments(self, moments: Moments) -> None:
+        """Give Adam its memory back: what `optimizer.state_dict()["state"]` was, from wherever it was kept."""
+        self.optimizer.load_state_dict(self.optimizer.state_dict() | {"state": moments})
+        # Adam's kernel walks through a parameter and its moments in the order of their memory, which no file keeps.
+        for parameter, known in self.optimizer.state.items():
+            for name, moment in known.items():
+                if moment.shape == parameter.shape:
+                    known[name] = torch.empty_like(parameter).copy_(moment)
+
+
+def find_device(name: str = "auto") -> torch.device:
+    """The device of that name; `auto` is CUDA, else Apple's MPS, else the CPU.
+
+    Raises:
+        TrainingError: there is no such device on this machine.
+    """
+    available = {"cuda": torch.cuda.is_available(), "mps": torch.backends.mps.is_available(), "cpu": True}
+    if name == "auto":
+        return torch.device(next(kind for kind, present in available.items() if present))
+    if not available.get(name, False):
+        present = ", ".join(kind for kind, here in available.items() if here)
+        raise TrainingError(f"device is {name!r}: this machine has {present}; or choose auto.")
+    return torch.device(name)

@@ -1,0 +1,106 @@
+"""Several runs as one: the same numbers as each alone, but for the rounding of another order of sums."""
+
+from typing import get_args
+
+import pytest
+import torch
+
+from gpcore.data.datasets import Dataset
+from gpcore.errors import TrainingError
+from gpcore.recipe import MODERN, Pool, Recipe
+from gpcore.training import fit as fitting
+from gpcore.training.fit import BatchesDone, EpochDone, fit, fit_together
+from gpcore.training.state import TrainingState
+from gpcore.training.step import stacked_by_head
+
+CPU = torch.device("cpu")
+ROUNDING = 5e-3
+"""How far losses of eight steps may drift apart: where a gradient is nearly 0, Adam's first steps follow its last bits."""
+
+SHORT = MODERN.but(epochs=2, train_images=200, batch_size=64)
+
+
+@pytest.fixture
+def stacked(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What a GPU would be given, here on the CPU."""
+    monkeypatch.setattr(fitting, "stepper", stacked_by_head)
+
+
+def alone(recipe: Recipe, dataset: Dataset) -> tuple[TrainingState, list[fitting.Event]]:
+    state = TrainingState.fresh(recipe, dataset, CPU)
+    return state, list(fit(recipe, dataset, state))
+
+
+def told(events: list[list[fitting.Event | None]], place: int) -> tuple[list[float], list[float]]:
+    """A run's losses and accuracies."""
+    own = [each[place] for each in events]
+    losses = [loss for event in own if isinstance(event, BatchesDone) for loss in event.losses]
+    return losses, [event.validation.accuracy for event in own if isinstance(event, EpochDone)]
+
+
+@pytest.mark.parametrize("pool", [pool for pool in get_args(Pool) if pool != "mlp-dropout"])
+@pytest.mark.usefixtures("stacked")
+def test_a_stack_of_seeds_trains_as_each_alone(pool: Pool, small_dataset: Dataset, monkeypatch: pytest.MonkeyPatch) -> None:
+    recipes = [SHORT.but(pool=pool, seed=seed, augmentation="flip") for seed in (3, 4)]
+    states = [TrainingState.fresh(recipe, small_dataset, CPU) for recipe in recipes]
+    events = list(fit_together(recipes, small_dataset, states))
+    monkeypatch.undo()
+    for place, recipe in enumerate(recipes):
+        expected, separately = alone(recipe, small_dataset)
+        losses, accuracies = told([[event] for event in separately], 0)
+        found, reached = told(events, place)
+        assert found == pytest.approx(losses, abs=ROUNDING)
+        assert reached == pytest.approx(accuracies, abs=0.02)
+        for ours, theirs in zip(states[place].network.parameters(), expected.network.parameters(), strict=True):
+            torch.testing.assert_close(ours, theirs, atol=2e-3, rtol=1e-2)
+
+
+@pytest.mark.usefixtures("stacked")
+def test_several_heads_are_trained_side_by_side(small_dataset: Dataset, monkeypatch: pytest.MonkeyPatch) -> None:
+    recipes = [SHORT.but(pool=pool, seed=seed) for seed in (0, 1) for pool in ("gap", "gmp", "mlp")]
+    states = [TrainingState.fresh(recipe, small_dataset, CPU) for recipe in recipes]
+    events = list(fit_together(recipes, small_dataset, states))
+    monkeypatch.undo()
+    for place, recipe in enumerate(recipes):
+        _, separately = alone(recipe, small_dataset)
+        assert told(events, place)[0] == pytest.approx(told([[event] for event in separately], 0)[0], abs=ROUNDING)
+    assert [state.epoch for state in states] == [2] * 6
+
+
+def test_on_a_cpu_runs_side_by_side_are_those_alone_to_the_bit(small_dataset: Dataset) -> None:
+    recipes = [SHORT.but(pool=pool) for pool in ("gap", "mlp-dropout")]
+    states = [TrainingState.fresh(recipe, small_dataset, CPU) for recipe in recipes]
+    list(fit_together(recipes, small_dataset, states))
+    for recipe, state in zip(recipes, states, strict=True):
+        expected, _ = alone(recipe, small_dataset)
+        assert all(map(torch.equal, state.network.parameters(), expected.network.parameters()))
+
+
+@pytest.mark.usefixtures("stacked")
+def test_a_stack_goes_on_from_where_its_runs_stood(small_dataset: Dataset) -> None:
+    recipes = [SHORT.but(seed=seed) for seed in (0, 1)]
+    whole = [TrainingState.fresh(recipe, small_dataset, CPU) for recipe in recipes]
+    list(fit_together(recipes, small_dataset, whole))
+    begun = [TrainingState.fresh(recipe, small_dataset, CPU) for recipe in recipes]
+    for events in fit_together(recipes, small_dataset, begun):
+        if isinstance(events[0], EpochDone):
+            break
+    list(fit_together(recipes, small_dataset, begun))
+    for one, other in zip(whole, begun, strict=True):
+        for ours, theirs in zip(one.network.parameters(), other.network.parameters(), strict=True):
+            torch.testing.assert_close(ours, theirs, atol=1e-6, rtol=1e-5)
+
+
+@pytest.mark.usefixtures("stacked")
+def test_one_run_that_fails_leaves_the_others_alone(small_dataset: Dataset, monkeypatch: pytest.MonkeyPatch) -> None:
+    recipes = [SHORT.but(seed=seed) for seed in (0, 1)]
+    states = [TrainingState.fresh(recipe, small_dataset, CPU) for recipe in recipes]
+    with torch.no_grad():
+        states[0].network.network[0].weight.fill_(float("nan"))
+    events = list(fit_together(recipes, small_dataset, states))
+    monkeypatch.undo()
+    errors = [each[0] for each in events if isinstance(each[0], TrainingError)]
+    assert "The loss became nan in epoch 1, at step 0" in str(errors[0])
+    assert not any(isinstance(each[1], TrainingError) for each in events)
+    _, separately = alone(recipes[1], small_dataset)
+    assert told(events, 1)[0] == pytest.approx(told([[event] for event in separately], 0)[0], abs=ROUNDING)
