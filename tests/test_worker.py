@@ -106,7 +106,9 @@ def test_a_run_that_is_asked_to_stop_stops_and_keeps_its_place(store, images, un
     events = worker.train(store, claim, DATA, "cpu")
     next(events)
     store.request_stop(claim.run)
-    time.sleep(0.2)
+    for _ in range(2):  # the second sign of life begins when the first has seen what is asked
+        before = store.run(claim.run).heartbeat
+        tiny.wait_until(lambda before=before: store.run(claim.run).heartbeat > before)
     seen = list(events)
     assert len(seen) <= 1
     assert store.run(claim.run).status == "stopped"
