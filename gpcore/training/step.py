@@ -13,7 +13,7 @@ from torch.nn import functional
 
 from gpcore.data.datasets import Split, scaled
 from gpcore.recipe import Output, Recipe
-from gpcore.training.augment import AUGMENTATIONS
+from gpcore.training.augment import AUGMENTATIONS, Images
 from gpcore.training.evaluate import output_of
 from gpcore.training.state import TrainingState
 
@@ -37,7 +37,7 @@ def stepper(recipes: Sequence[Recipe], train: Split, states: list[TrainingState]
 
 
 def _one(recipe: Recipe, state: TrainingState, chosen: Int64[Tensor, " n"], train: Split, rate: float) -> Float[Tensor, ""]:
-    inputs, labels = _inputs(recipe, train, chosen, state.step), train.labels[chosen]
+    inputs, labels = _augmented(recipe, scaled(train.images[chosen]), state.step), train.labels[chosen]
     with _arithmetic(recipe, inputs.device, state.step):
         scores = state.network(inputs)
     loss = loss_of(scores, labels, recipe.output)
@@ -54,8 +54,8 @@ def loss_of(scores: Float[Tensor, "n classes"], labels: Int64[Tensor, " n"], out
     return functional.cross_entropy(output_of(scores.float(), output), labels)
 
 
-def _inputs(recipe: Recipe, train: Split, chosen: Int64[Tensor, " n"], step: int) -> Tensor:
-    return AUGMENTATIONS[recipe.augmentation](scaled(train.images[chosen]), generator(recipe.seed, 1, step))
+def _augmented(recipe: Recipe, images: Images, step: int) -> Images:
+    return AUGMENTATIONS[recipe.augmentation](images, generator(recipe.seed, 1, step))
 
 
 @contextlib.contextmanager
@@ -71,15 +71,14 @@ def stacked_by_head(recipes: Sequence[Recipe], train: Split, states: list[Traini
     places: dict[str, list[int]] = {}
     for place, recipe in enumerate(recipes):
         places.setdefault(recipe.pool, []).append(place)
-    stacks = [
-        (own, Stack([recipes[place] for place in own], train, [states[place] for place in own])) for own in places.values()
-    ]
+    stacks = [Stack([recipes[place] for place in own], train, [states[place] for place in own]) for own in places.values()]
+    # As tensors on the device, so that no step waits for them.
+    rows = [torch.tensor(own, device=train.labels.device) for own in places.values()]
+    back = torch.cat(rows).argsort()
 
     def step(chosen: Int64[Tensor, "runs n"], rate: float) -> Float[Tensor, " runs"]:
-        losses = torch.empty(len(recipes), device=chosen.device)
-        for own, stack in stacks:
-            losses[own] = stack(chosen[own], rate, states[0].step)
-        return losses
+        taken = [stack(chosen[own], rate, states[0].step) for stack, own in zip(stacks, rows, strict=True)]
+        return torch.cat(taken)[back]
 
     return step
 
@@ -115,9 +114,7 @@ class Stack:
 
     def __call__(self, chosen: Int64[Tensor, "runs n"], rate: float, step: int) -> Float[Tensor, " runs"]:
         """Take a step of every run; the losses, still on the device."""
-        rows = zip(self._recipes, chosen, strict=True)
-        inputs = torch.stack([_inputs(recipe, self._train, row, step) for recipe, row in rows])
-        labels = self._train.labels[chosen]
+        inputs, labels = self._inputs(chosen, step), self._train.labels[chosen]
         self._set_rate(rate)
         self._taken += 1
         if self._full != chosen.shape[1]:
@@ -128,6 +125,13 @@ class Stack:
                 return _aside(self._step, inputs, labels)
             self._recorded = self._recorded or _Recorded(self._step, inputs, labels)
             return self._recorded(inputs, labels)
+
+    def _inputs(self, chosen: Int64[Tensor, "runs n"], step: int) -> Float[Tensor, "runs n channels height width"]:
+        images = scaled(self._train.images[chosen.flatten()]).unflatten(0, chosen.shape)
+        if self._recipes[0].augmentation == "none":  # else a generator for each run, which is slow
+            return images
+        rows = zip(self._recipes, images, strict=True)
+        return torch.stack([_augmented(recipe, own, step) for recipe, own in rows])
 
     def _step(self, inputs: Tensor, labels: Tensor) -> Tensor:
         self._optimizer.zero_grad()
@@ -178,7 +182,7 @@ class _Recorded:
     def __init__(self, function: Callable[..., Tensor], *inputs: Tensor) -> None:
         self._inputs = [each.clone() for each in inputs]
         self._graph = torch.cuda.CUDAGraph()
-        with torch.cuda.graph(self._graph):
+        with torch.cuda.graph(self._graph, capture_error_mode="thread_local"):  # other threads may go on with the GPU
             self._result = function(*self._inputs)
 
     def __call__(self, *inputs: Tensor) -> Tensor:
