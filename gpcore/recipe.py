@@ -6,6 +6,7 @@ holds them to it.
 """
 
 import dataclasses
+import functools
 import math
 from dataclasses import dataclass, field
 from typing import Any, Literal, Self, get_args
@@ -119,6 +120,15 @@ class Recipe:
 
 def _known_dataset(name: str) -> bool:
     return name in get_args(DatasetName) or (name.startswith(FOLDER_PREFIX) and len(name) > len(FOLDER_PREFIX))
+
+
+@functools.lru_cache(maxsize=16_384)
+def setting_of(recipe: Recipe) -> Recipe:
+    """What runs that are compared with each other share: the recipe but for pooling and seed.
+
+    Kept, since a recipe is checked whenever it is made, and a page asks for those of all runs at every change.
+    """
+    return recipe.but(pool="gap", seed=0)
 
 
 def canvas_settings(name: str) -> tuple[float | None, int]:

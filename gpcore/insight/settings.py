@@ -8,12 +8,12 @@ from functools import cached_property
 from statistics import fmean
 from typing import get_args
 
-from gpcore.insight.standings import Table, setting_of, tables, title_of
+from gpcore.insight.standings import Table, tables, title_of
 from gpcore.insight.statistics import Verdict
 from gpcore.nets.convnet import ConvNet
 from gpcore.nets.cost import Cost, cost
 from gpcore.nets.heads import needs_size
-from gpcore.recipe import CANVAS_PREFIX, Pool, Recipe
+from gpcore.recipe import CANVAS_PREFIX, Pool, Recipe, setting_of
 from gpcore.runs.records import Epoch
 from gpcore.runs.run import Run
 

@@ -1,6 +1,5 @@
 """How the heads stand against each other over seeds: a table for every setting, and a verdict on each head against GAP."""
 
-import functools
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from functools import cached_property
@@ -9,7 +8,7 @@ from typing import get_args
 
 from gpcore.insight.statistics import Comparison, Mean, Outcome, Paired, Verdict, verdicts
 from gpcore.nets.heads import HEAD_LABELS
-from gpcore.recipe import FOLDER_PREFIX, RECIPES, Pool, Recipe
+from gpcore.recipe import FOLDER_PREFIX, RECIPES, Pool, Recipe, setting_of
 from gpcore.runs.run import Run
 
 RULE = (
@@ -124,15 +123,6 @@ def _recipe_of(setting: Recipe) -> str:
     changed = [f"{name} {value}".replace("_", " ") for name, value in setting.to_json().items() if value != usual[name]]
     epochs = f"{setting.epochs} epoch{'s' * (setting.epochs > 1)}"
     return ", ".join([setting.name, epochs, *changed])
-
-
-@functools.lru_cache(maxsize=16_384)
-def setting_of(recipe: Recipe) -> Recipe:
-    """What runs that are compared with each other share: the recipe but for pooling and seed.
-
-    Kept, since a recipe is checked whenever it is made, and a page asks for those of all runs at every change.
-    """
-    return recipe.but(pool="gap", seed=0)
 
 
 def results(runs: Iterable[Run]) -> list[tuple[Recipe, float]]:

@@ -7,8 +7,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from gpcore.data.datasets import Dataset, load_dataset
-from gpcore.insight.standings import setting_of
-from gpcore.recipe import Recipe
+from gpcore.recipe import Recipe, setting_of
 from gpcore.runs.states import Packed, pack, unpack
 from gpcore.runs.worker import Place
 from gpcore.training.fit import EpochDone, Event, fit_together
