@@ -88,14 +88,26 @@ def on_canvases(*canvases: str) -> list[tuple[Recipe, float]]:
 
 def test_the_crossover_has_a_line_per_pooling_with_intervals_over_seeds():
     [found] = series(tables(on_canvases("canvas:50:8", "canvas:5:8")))
-    lines = {trace.name: trace for trace in figures.crossover(found).data}
+    figure = figures.crossover(found)
+    lines = {trace.name: trace for trace in figure.data if "lines" in trace.mode}
     assert list(lines) == ["GAP", "GMP"]
-    assert list(lines["GAP"].x) == [5, 50]
+    assert list(figure.layout.xaxis.ticktext) == ["5", "50"]
+    assert list(lines["GAP"].x) == pytest.approx([-0.03, 0.97])
     assert list(lines["GMP"].y) == pytest.approx([0.63, 0.43])
     assert lines["GAP"].error_y.array[0] == pytest.approx(0.02 * 4.3027 / 3**0.5, rel=1e-3)
+    seeds = next(trace for trace in figure.data if trace.mode == "markers")
+    assert list(seeds.y) == pytest.approx([0.5, 0.52, 0.54, 0.5, 0.52, 0.54])
     assert found.title == "modern, 20 epochs, 8 pieces of clutter"
     assert found.sentence == "GMP less GAP, in points: +11.0 ± 2.5 at 5, -9.0 ± 2.5 at 50 % of the image."
     assert [row["less the reference"] for row in found.rows()] == ["+11.0 ± 2.5", "", "", "-9.0 ± 2.5"]
+
+
+def test_no_interval_of_the_crossover_leaves_what_an_accuracy_can_be():
+    wide = [(MODERN.but(seed=seed, dataset="canvas:5:8"), accuracy) for seed, accuracy in enumerate([0.1, 0.5, 0.9])]
+    [found] = series(tables(wide))
+    bars = next(trace for trace in figures.crossover(found).data if trace.mode == "lines+markers").error_y
+    assert found.lines["gap"][5].mean.margin > 0.9
+    assert (bars.array[0], bars.arrayminus[0]) == (pytest.approx(0.5), pytest.approx(0.5))
 
 
 def test_size_and_clutter_are_never_on_one_line():

@@ -15,6 +15,9 @@ HEIGHT = 360
 
 MAP_HEIGHT = 330
 
+APART = 0.06
+"""How far apart poolings stand on one canvas, of the distance between two canvases."""
+
 NAMED_CELLS = 6
 """Places along an edge up to which each has its number written into it."""
 
@@ -42,21 +45,47 @@ def position_sheet(found: PositionMap, title: str) -> Sheet:
 
 
 def crossover(found: Series) -> go.Figure:
-    """Accuracy with its 95 % interval along a series of canvases, a line for each pooling."""
-    figure = go.Figure()
-    for pool, means in found.lines.items():
+    """Accuracy along a series of canvases: for each pooling a line through the means, with its 95 % interval, and every seed.
+
+    Canvases stand at even distances and the poolings beside each other, so that no interval covers another. Student's t
+    knows no bounds; the drawn intervals end at 0 and 1.
+    """
+    figure, places = go.Figure(), {value: place for place, value in enumerate(found.tables)}
+    for number, (pool, standings) in enumerate(found.lines.items()):
+        aside = APART * (number - (len(found.lines) - 1) / 2)
+        x, means = [places[value] + aside for value in standings], [standing.mean for standing in standings.values()]
+        seeds = [
+            (place, accuracy)
+            for place, standing in zip(x, standings.values(), strict=True)
+            for accuracy in standing.accuracies.values()
+        ]
+        one = {"legendgroup": pool, "name": HEAD_LABELS[pool]}
         figure.add_scatter(
-            x=list(means),
-            y=[mean.value for mean in means.values()],
-            error_y={"array": [mean.margin or 0 for mean in means.values()], "thickness": 1.5},
-            name=HEAD_LABELS[pool],
+            x=[place for place, _ in seeds],
+            y=[accuracy for _, accuracy in seeds],
+            mode="markers",
+            marker={"color": POOL_COLOURS[pool], "size": 6, "opacity": 0.4},
+            showlegend=False,
+            hovertemplate="one seed: %{y:.2%}<extra>%{fullData.name}</extra>",
+            **one,
+        )
+        figure.add_scatter(
+            x=x,
+            y=[mean.value for mean in means],
+            error_y={
+                "array": [min(mean.margin or 0, 1 - mean.value) for mean in means],
+                "arrayminus": [min(mean.margin or 0, mean.value) for mean in means],
+                "thickness": 1.5,
+            },
             mode="lines+markers",
             line={"color": POOL_COLOURS[pool], "width": 2},
-            customdata=[mean.count for mean in means.values()],
+            customdata=[mean.count for mean in means],
             hovertemplate="%{y:.2%}, %{customdata} seeds<extra>%{fullData.name}</extra>",
+            **one,
         )
-    ticks = {"tickvals": list(found.tables), "ticktext": [f"{value:g}" for value in found.tables]}
     titles: dict[Along, str] = {"area": "share of the image that the item takes (%)", "pieces": "pieces of clutter"}
-    figure.update_xaxes(title=titles[found.along], type="log" if found.along == "area" else "linear", **ticks)
+    figure.update_xaxes(
+        title=titles[found.along], tickvals=list(places.values()), ticktext=[f"{value:g}" for value in places], zeroline=False
+    )
     figure.update_yaxes(title="validation accuracy", tickformat=".0%")
     return layout(figure, HEIGHT)

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import Any, Literal, get_args
 
-from gpcore.insight.standings import Table
+from gpcore.insight.standings import Standing, Table
 from gpcore.insight.statistics import Mean
 from gpcore.nets.heads import HEAD_LABELS
 from gpcore.recipe import CANVAS_PREFIX, Pool, Recipe, canvas_settings
@@ -38,12 +38,12 @@ class Series:
         return f"{self.setting.name}, {epochs}, {where}"
 
     @cached_property
-    def lines(self) -> dict[Pool, dict[float, Mean]]:
-        """The mean accuracy over seeds, by pooling and value."""
-        found: dict[Pool, dict[float, Mean]] = {}
+    def lines(self) -> dict[Pool, dict[float, Standing]]:
+        """The accuracy of every seed and their mean, by pooling and value."""
+        found: dict[Pool, dict[float, Standing]] = {}
         for value, table in self.tables.items():
             for standing in table.standings:
-                found.setdefault(standing.pool, {})[value] = standing.mean
+                found.setdefault(standing.pool, {})[value] = standing
         return {pool: found[pool] for pool in get_args(Pool) if pool in found}
 
     @property
