@@ -75,6 +75,16 @@ def test_a_plain_copy_of_the_network_takes_the_weights_as_they_are(pool, images)
     torch.testing.assert_close(ours.maps(images), plain[:16](images), atol=1e-6, rtol=0)
 
 
+@pytest.mark.parametrize("pool", POOLS)
+def test_scores_and_gradients_are_those_of_the_modules_one_by_one_to_the_bit(pool, images):
+    images[0] = 0  # so that all the cells of a map are equal
+    network = ConvNet(pool, initialisation="kaiming")
+    found = []
+    for scores in (network(images), network.network(images)):
+        found.append([scores, *torch.autograd.grad(scores.square().sum(), list(network.parameters()))])
+    assert all(torch.equal(one, other) for one, other in zip(*found, strict=True))
+
+
 def test_the_seed_alone_decides_the_first_weights():
     torch.manual_seed(1)
     first = ConvNet("gap", seed=3).state_dict()
