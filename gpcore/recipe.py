@@ -81,6 +81,13 @@ class Recipe:
     precision: Precision = _choice("float32", Precision, "the arithmetic of the convolutions")
     seed: int = _number(0, 0, 2**31 - 1, "decides the first weights, the order of the images and their augmentation")
     train_images: int | None = _number(None, 1, 10_000_000, "train on the first so many images only; empty for all of them")
+    held_out: int = _number(
+        0,
+        0,
+        10_000_000,
+        "the last so many training images are not trained on but validated on, in place of the test images: to choose between "
+        "recipes without having looked at those",
+    )
 
     def __post_init__(self) -> None:
         for spec in dataclasses.fields(self):

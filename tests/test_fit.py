@@ -1,6 +1,7 @@
 """The training loop against plain PyTorch, and against itself: the same weights to the bit, twice and after any stop."""
 
 import math
+import re
 from dataclasses import replace
 from pathlib import Path
 
@@ -8,7 +9,7 @@ import article
 import pytest
 import torch
 
-from gpcore.data.datasets import Dataset
+from gpcore.data.datasets import Dataset, Split
 from gpcore.errors import DatasetError, TrainingError
 from gpcore.nets.checkpoint import load_weights, read_tensors, write_tensors
 from gpcore.recipe import ARTICLE, MODERN, Recipe
@@ -78,7 +79,8 @@ def test_two_epochs_are_those_of_plain_pytorch(pool, small_dataset, data_folder)
     assert len(expected_losses) == 2 * math.ceil(images / 64)
     assert losses_of(events) == pytest.approx(expected_losses, abs=1e-5)
     for name, value in plain.state_dict().items():
-        torch.testing.assert_close(state.network.state_dict()[f"network.{name}"], value, atol=2e-5, rtol=0)
+        # A third of one of Adam's steps: of a gradient that is next to nothing, its size included, rounding decides the sign.
+        torch.testing.assert_close(state.network.state_dict()[f"network.{name}"], value, atol=1e-4, rtol=0)
 
 
 def test_one_modern_epoch_is_that_of_plain_pytorch(small_dataset):
@@ -218,6 +220,35 @@ def test_steps_per_epoch_count_the_smaller_last_batch(images, batch_size, steps)
 def test_more_images_than_there_are_is_one_clear_sentence(small_dataset):
     with pytest.raises(DatasetError, match=r"^train_images is 321: fashion-mnist has 320 training images\.$"):
         trained(ARTICLE.but(train_images=321), small_dataset)
+
+
+def test_training_images_that_are_held_out_take_the_place_of_the_test_images(small_dataset):
+    recipe = SHORT_ARTICLE.but(held_out=100)
+    train, test = small_dataset.train, small_dataset.test
+    by_hand = Dataset("by hand", small_dataset.classes, Split(train.images[:220], train.labels[:220]),
+                      Split(train.images[220:], train.labels[220:]))  # fmt: skip
+    found, wanted = (epochs_of(trained(*one)[1])[-1] for one in ((recipe, small_dataset), (SHORT_ARTICLE, by_hand)))
+    assert found.validation.images == 100
+    assert len(test) != 100
+    for one, other in ((found.training, wanted.training), (found.validation, wanted.validation)):
+        assert torch.equal(one.losses, other.losses)
+    part = epochs_of(trained(recipe.but(train_images=220), small_dataset)[1])[-1]
+    assert torch.equal(part.training.losses, wanted.training.losses)
+
+
+@pytest.mark.parametrize(
+    ("changes", "sentence"),
+    [
+        ({"held_out": 320}, "held_out is 320: fashion-mnist has 320 training images, and needs some."),
+        (
+            {"held_out": 100, "train_images": 221},
+            "train_images is 221: fashion-mnist has 320 training images, 220 without those held out.",
+        ),
+    ],
+)
+def test_holding_out_too_much_is_one_clear_sentence(small_dataset, changes, sentence):
+    with pytest.raises(DatasetError, match=f"^{re.escape(sentence)}$"):
+        trained(ARTICLE.but(**changes), small_dataset)
 
 
 def test_a_loss_that_is_no_number_ends_the_run_and_says_where(small_dataset):

@@ -34,6 +34,7 @@ def test_the_article():
         "precision": "float32",
         "seed": 0,
         "train_images": None,
+        "held_out": 0,
     }
 
 
@@ -47,7 +48,7 @@ def test_modern_is_the_article_with_plain_logits_shuffled_and_one_cycle():
 EVERYTHING_ELSE = Recipe(
     name="mine", dataset="folder:/some where/ünd", pool="lse", placement="features", epochs=3, batch_size=17,
     learning_rate=0.1 + 0.2, schedule="one-cycle", output="logits", shuffle=True, augmentation="flip-crop",
-    precision="bfloat16", initialisation="kaiming", seed=2**31 - 1, train_images=1,
+    precision="bfloat16", initialisation="kaiming", seed=2**31 - 1, train_images=1, held_out=2,
 )  # fmt: skip
 
 
@@ -119,6 +120,7 @@ def test_a_whole_number_is_a_learning_rate_too():
         ({"seed": -1}, "seed is -1: it must lie between 0 and 2,147,483,647."),
         ({"train_images": 0}, "train_images is 0: it must lie between 1 and 10,000,000."),
         ({"train_images": "all"}, "train_images is 'all': it must be of type int or null, not str."),
+        ({"held_out": -1}, "held_out is -1: it must lie between 0 and 10,000,000."),
         (
             {"dataset": "imagenet"},
             "dataset is 'imagenet': choose one of fashion-mnist, mnist, kmnist, cifar10, canvas, or folder:PATH.",

@@ -37,6 +37,10 @@ class Split:
         """The first `count` images; all of them for None."""
         return self if count is None else Split(self.images[:count], self.labels[:count])
 
+    def last(self, count: int) -> "Split":
+        """The last `count` images."""
+        return Split(self.images[len(self) - count :], self.labels[len(self) - count :])
+
     def to(self, device: torch.device) -> "Split":
         """The same split in the memory of `device`."""
         return Split(self.images.to(device), self.labels.to(device))

@@ -49,8 +49,9 @@ def estimate(recipe: Recipe, earlier: Sequence[RunRecord], device: str) -> Estim
 
 def _looks(recipe: Recipe, run: RunRecord) -> int | None:
     """The looks of an epoch of a recipe, given a run on the same dataset that knows how many test images there are."""
-    known = TRAINING_IMAGES.get(cast(DatasetName, recipe.dataset))
-    images = recipe.train_images or known or (run.progress.get("training_images") if run.recipe.train_images is None else None)
+    whole = run.progress.get("training_images", 0) + run.recipe.held_out if run.recipe.train_images is None else 0
+    known = TRAINING_IMAGES.get(cast(DatasetName, recipe.dataset)) or whole
+    images = recipe.train_images or max(0, known - recipe.held_out) or None
     if images is None or run.last is None:
         return None
     return images * (STEP_COST + 1) + sum(map(sum, run.last.confusion))

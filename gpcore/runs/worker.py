@@ -20,7 +20,7 @@ from gpcore.runs.claims import Claim
 from gpcore.runs.records import Epoch, Status
 from gpcore.runs.states import restore, save_state
 from gpcore.runs.store import Store
-from gpcore.training.fit import BatchesDone, EpochDone, Evaluating, Event, fit, steps_per_epoch
+from gpcore.training.fit import BatchesDone, EpochDone, Evaluating, Event, fit, splits, steps_per_epoch
 from gpcore.training.state import TrainingState, find_device
 
 HEARTBEAT_SECONDS = 1.0
@@ -86,7 +86,7 @@ def _train(store: Store, claim: Claim, place: Place, when_left: Status, asked_to
     store.tell(claim, progress, str(device))
     dataset = place.load(recipe.dataset)
     state = restore(store, record, dataset, device)
-    images = len(dataset.train.first(recipe.train_images))
+    images = len(splits(recipe, dataset)[0])
     progress |= {"steps": steps_per_epoch(recipe, images) * recipe.epochs, "training_images": images}
     if state.epoch < record.epochs_done:
         progress["notice"] = f"What was kept of epoch {record.epochs_done} is damaged: went on from epoch {state.epoch}."

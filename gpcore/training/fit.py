@@ -93,6 +93,23 @@ def steps_per_epoch(recipe: Recipe, training_images: int) -> int:
     return math.ceil(training_images / recipe.batch_size)
 
 
+def splits(recipe: Recipe, dataset: Dataset) -> tuple[Split, Split]:
+    """What a recipe trains on, and what it validates on: the test images, or the training images that it holds out.
+
+    Raises:
+        DatasetError: it wants more training images than there are, or holds out all of them.
+    """
+    there = len(dataset.train)
+    left = there - recipe.held_out
+    if left < 1:
+        raise DatasetError(f"held_out is {recipe.held_out:,}: {dataset.name} has {there:,} training images, and needs some.")
+    if recipe.train_images is not None and recipe.train_images > left:
+        without = f", {left:,} without those held out" if recipe.held_out else ""
+        raise DatasetError(f"train_images is {recipe.train_images:,}: {dataset.name} has {there:,} training images{without}.")
+    validation = dataset.train.last(recipe.held_out) if recipe.held_out else dataset.test
+    return dataset.train.first(recipe.train_images or left), validation
+
+
 def fit(recipe: Recipe, dataset: Dataset, state: TrainingState) -> Iterator[Event]:
     """Train `state` up to the recipe's last epoch, from wherever it stands, and tell what happens.
 
@@ -119,14 +136,10 @@ def fit_together(
     no number any more there is a TrainingError; what comes for it after that means nothing.
 
     Raises:
-        DatasetError: the recipes want more training images than there are.
+        DatasetError: the recipes want more training images than there are, or hold out all of them.
     """
     [recipe] = {each.but(pool="gap", seed=0) for each in recipes}
-    available = len(dataset.train)
-    if recipe.train_images is not None and recipe.train_images > available:
-        raise DatasetError(f"train_images is {recipe.train_images:,}: {dataset.name} has {available:,} training images.")
-    device = states[0].device
-    train, test = dataset.train.first(recipe.train_images).to(device), dataset.test.to(device)
+    train, test = (split.to(states[0].device) for split in splits(recipe, dataset))
     with one_thread():
         step = stepper(recipes, train, states)
         while states[0].epoch < recipe.epochs:
