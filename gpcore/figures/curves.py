@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import plotly.graph_objects as go
 
 from gpcore.figures.cells import cells
-from gpcore.figures.theme import NEUTRAL, POOL_COLOURS, SEVERAL_DASHES, layout
+from gpcore.figures.theme import NEUTRAL, PERCENT, POOL_COLOURS, SEVERAL_DASHES, layout, whole_epochs
 from gpcore.insight.comparison import ARTICLE_MILESTONES, answer_shares
 from gpcore.recipe import Pool
 from gpcore.runs.records import Epoch
@@ -39,15 +39,13 @@ def accuracy_curves(curves: Sequence[Curve], milestones: bool) -> go.Figure:
             hovertemplate="%{text}",
             visible=True if points else "legendonly",
         )
-    return layout(
-        figure, 400, yaxis={"tickformat": ".0%", "title": "accuracy"}, xaxis={"title": "epoch"}, hovermode="x unified"
-    )
+    return layout(figure, _height(curves), yaxis={"tickformat": PERCENT, "title": "accuracy"}, **_epoch_axis(curves))
 
 
 def loss_curves(curves: Sequence[Curve]) -> go.Figure:
     """Validation loss (strong) and training loss (thin) of every run."""
     figure = _over_epochs(curves, "validation_loss", "training_loss")
-    return layout(figure, 400, yaxis={"title": "cross entropy"}, xaxis={"title": "epoch"}, hovermode="x unified")
+    return layout(figure, _height(curves), yaxis={"title": "cross entropy"}, **_epoch_axis(curves))
 
 
 def confusion_matrix(curve: Curve, classes: Sequence[str]) -> go.Figure:
@@ -67,8 +65,8 @@ def confusion_matrix(curve: Curve, classes: Sequence[str]) -> go.Figure:
         columns=classes,
         height=460,
         margin={"l": 96, "r": 8, "t": 8, "b": 96},
-        xaxis={"tickangle": -60, "title": "answered"},
-        yaxis={"title": "actual"},
+        xaxis={"tickangle": -60, "title": "answered", "type": "category"},
+        yaxis={"title": "actual", "type": "category", "automargin": True},
     )
 
 
@@ -88,8 +86,19 @@ def answers_over_epochs(curve: Curve, classes: Sequence[str]) -> go.Figure:
             hovertemplate="epoch %{x}: %{y} answered %{z:.2f} times as often as true<extra></extra>",
         )
     )
-    axes = {"xaxis": {"title": "epoch", "showgrid": False}, "yaxis": {"autorange": "reversed", "showgrid": False}}
-    return layout(figure, 320, margin={"l": 90, "r": 8, "t": 8, "b": 44}, **axes)
+    epochs = {"title": "epoch", "showgrid": False} | whole_epochs(curve.epochs[-1].epoch)
+    rows = {"autorange": "reversed", "showgrid": False, "type": "category", "automargin": True}
+    return layout(figure, 320, margin={"l": 90, "r": 8, "t": 8, "b": 44}, xaxis=epochs, yaxis=rows)
+
+
+def _height(curves: Sequence[Curve]) -> int:
+    """Pixels: every run takes two lines of the legend, and the curves stay as tall."""
+    return 330 + 35 * len(curves)
+
+
+def _epoch_axis(curves: Sequence[Curve]) -> dict[str, object]:
+    last = max(curve.epochs[-1].epoch for curve in curves)
+    return {"xaxis": {"title": "epoch"} | whole_epochs(last), "hovermode": "x unified"}
 
 
 def _over_epochs(curves: Sequence[Curve], strong: str, thin: str) -> go.Figure:

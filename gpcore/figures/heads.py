@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 import plotly.graph_objects as go
 from plotly.subplots import make_subplots
 
-from gpcore.figures.theme import NEUTRAL, POOL_COLOURS, layout
+from gpcore.figures.theme import NEUTRAL, PERCENT, POOL_COLOURS, layout
 from gpcore.insight.published import PUBLISHED
 from gpcore.insight.standings import Standing
 from gpcore.nets.heads import HEAD_LABELS
@@ -20,13 +20,14 @@ def per_class(accuracies: Mapping[Pool, Sequence[float]], classes: Sequence[str]
             x=list(shares),
             y=list(classes),
             name=HEAD_LABELS[pool],
+            legendgroup=pool,
             mode="markers",
             marker={"color": POOL_COLOURS[pool], "size": 11, "opacity": 0.85},
             hovertemplate=f"{HEAD_LABELS[pool]}, %{{y}}: %{{x:.1%}}<extra></extra>",
         )
-    figure.update_xaxes(title="answered right, mean over the seeds", tickformat=".0%")
+    figure.update_xaxes(title="answered right, mean over the seeds", tickformat=PERCENT)
     layout(figure, 110 + 30 * len(classes), margin={"l": 96, "r": 12, "t": 34, "b": 44})
-    return figure.update_yaxes(autorange="reversed", type="category")
+    return figure.update_yaxes(autorange="reversed", type="category", automargin=True)
 
 
 def published(standings: Sequence[Standing], parameters: Mapping[Pool, int]) -> go.Figure:
@@ -42,6 +43,7 @@ def published(standings: Sequence[Standing], parameters: Mapping[Pool, int]) -> 
             y=[each.accuracy for each in chosen],
             text=[each.name for each in chosen],
             name="published",
+            legendgroup="published",
             showlegend=given,
             mode="markers",
             marker={"color": NEUTRAL, "size": 9, "symbol": "circle-open", "line": {"width": 2}},
@@ -53,7 +55,7 @@ def published(standings: Sequence[Standing], parameters: Mapping[Pool, int]) -> 
         _own(figure, standing, parameters[standing.pool])
     figure.update_xaxes(type="log", title="parameters", range=[3.9, 8.1], dtick=1, row=1, col=1)
     figure.update_xaxes(title="not given", showticklabels=False, row=1, col=2)
-    figure.update_yaxes(title="accuracy on the test images", tickformat=".0%", row=1, col=1)
+    figure.update_yaxes(title="accuracy on the test images", tickformat=PERCENT, row=1, col=1)
     return layout(figure, 440)
 
 
@@ -64,6 +66,7 @@ def _own(figure: go.Figure, standing: Standing, parameters: int) -> None:
         y=[mean.value],
         error_y={"array": [mean.margin or 0.0], "thickness": 2},
         name=HEAD_LABELS[standing.pool],
+        legendgroup=standing.pool,
         mode="markers",
         marker={"color": POOL_COLOURS[standing.pool], "size": 11, "symbol": "diamond"},
         hovertemplate=f"{HEAD_LABELS[standing.pool]}: %{{y:.2%}}, %{{x:,}} parameters<extra></extra>",

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import plotly.graph_objects as go
 
-from gpcore.figures.theme import NEUTRAL, layout
+from gpcore.figures.theme import NEUTRAL, PERCENT, layout, whole_epochs
 
 HEIGHT = 300
 
@@ -30,8 +30,8 @@ def over_epochs(lines: Sequence[Line], title: str, percent: bool) -> go.Figure:
     for line in lines:
         value = "%{y:.2%}" if percent else "%{y:+.3f}" + (", answer %{text}" if line.notes else "")
         _add(figure, line, "epoch %{x}", value)
-    figure.update_xaxes(title="epoch")
-    figure.update_yaxes(title=title, tickformat=".0%" if percent else None)
+    figure.update_xaxes(title="epoch", **whole_epochs(int(max(line.x[-1] for line in lines))))
+    figure.update_yaxes(title=title, tickformat=PERCENT if percent else None)
     if not percent:
         figure.add_hline(0, line={"color": NEUTRAL, "width": 1})
     return layout(figure, HEIGHT)
@@ -50,7 +50,7 @@ def from_mean_to_max(lines: Sequence[Line], at: float, parameter: str) -> go.Fig
     figure.add_vline(places(strengths)[list(strengths).index(at)], line={"color": NEUTRAL, "dash": "dot"})
     ticks = [0, *range(1, len(strengths) - 1, 2), len(strengths) - 1]
     figure.update_xaxes(title=parameter, tickvals=ticks, ticktext=[named(strengths[place]) for place in ticks])
-    figure.update_yaxes(title="accuracy on the test images", tickformat=".0%")
+    figure.update_yaxes(title="accuracy on the test images", tickformat=PERCENT)
     return layout(figure, HEIGHT)
 
 

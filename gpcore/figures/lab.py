@@ -6,7 +6,7 @@ import plotly.graph_objects as go
 
 from gpcore.figures.insight import Line
 from gpcore.figures.sheet import Matrix, Sheet, Text
-from gpcore.figures.theme import POOL_COLOURS, layout
+from gpcore.figures.theme import PERCENT, POOL_COLOURS, layout
 from gpcore.insight.crossover import Along, Series
 from gpcore.insight.positions import PositionMap
 from gpcore.nets.heads import HEAD_LABELS
@@ -31,7 +31,7 @@ def against_severity(lines: Sequence[Line], title: str, chance: float) -> go.Fig
         figure.add_scatter(x=line.x, y=line.y, name=line.name, mode="lines+markers", line=style, hovertemplate=hover)
     figure.add_hline(chance, line={"dash": "dot", "width": 1, "color": "#808792"}, annotation_text="chance")
     figure.update_xaxes(title=title, autorange="reversed" if lines[0].x[0] > lines[0].x[-1] else None)
-    figure.update_yaxes(title="accuracy on the test images", tickformat=".0%", rangemode="tozero")
+    figure.update_yaxes(title="accuracy on the test images", tickformat=PERCENT, rangemode="tozero")
     return layout(figure, HEIGHT)
 
 
@@ -87,5 +87,5 @@ def crossover(found: Series) -> go.Figure:
     figure.update_xaxes(
         title=titles[found.along], tickvals=list(places.values()), ticktext=[f"{value:g}" for value in places], zeroline=False
     )
-    figure.update_yaxes(title="validation accuracy", tickformat=".0%")
+    figure.update_yaxes(title="validation accuracy", tickformat=PERCENT)
     return layout(figure, HEIGHT)

@@ -6,7 +6,7 @@ from statistics import fmean
 import plotly.graph_objects as go
 from plotly.subplots import make_subplots
 
-from gpcore.figures.theme import POOL_COLOURS, layout
+from gpcore.figures.theme import PERCENT, POOL_COLOURS, layout, whole_epochs
 from gpcore.insight.settings import Band, Reached
 from gpcore.nets.heads import HEAD_LABELS
 
@@ -27,8 +27,8 @@ def learning_curves(bands: Sequence[Band]) -> go.Figure:
         figure.add_scatter(y=band.mean, name=f"{name}, {_seeds(band.seeds)}", line=line, hovertemplate="%{y:.2%}", **shared)
         thin = shared | {"line": {"color": colour, "width": 1.2, "dash": "dot"}, "opacity": 0.7, "showlegend": False}
         figure.add_scatter(y=band.training, name=f"{name}, training", hovertemplate="%{y:.2%}", **thin)
-    whole = {"title": "epoch", "tickformat": "d"} | ({"dtick": 1} if len(bands[0].epochs) <= 12 else {})
-    return layout(figure, HEIGHT, yaxis={"title": "accuracy", "tickformat": ".0%"}, xaxis=whole, hovermode="x unified")
+    whole = {"title": "epoch"} | whole_epochs(bands[0].epochs[-1])
+    return layout(figure, HEIGHT, yaxis={"title": "accuracy", "tickformat": PERCENT}, xaxis=whole, hovermode="x unified")
 
 
 def times(reached: Sequence[Reached], device: str | None) -> go.Figure:
@@ -37,10 +37,11 @@ def times(reached: Sequence[Reached], device: str | None) -> go.Figure:
     for head in reached:
         _dots(figure, head, head.epochs, 1)
         _dots(figure, head, head.seconds, 2)
-    figure.update_xaxes(title="epochs", col=1, rangemode="tozero")
+    last = max((epoch for head in reached for epoch in head.epochs.values()), default=1)
+    figure.update_xaxes(title="epochs", col=1, rangemode="tozero", **whole_epochs(last))
     figure.update_xaxes(title=f"seconds on {device}" if device else "seconds", col=2, rangemode="tozero")
     layout(figure, 90 + 44 * len(reached), showlegend=False, margin={"l": 96, "r": 12, "t": 8, "b": 44})
-    return figure.update_yaxes(autorange="reversed", type="category")
+    return figure.update_yaxes(autorange="reversed", type="category", automargin=True)
 
 
 def _dots(figure: go.Figure, head: Reached, numbers: Mapping[int, float], column: int) -> None:

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 import plotly.graph_objects as go
 
-from gpcore.figures.theme import NEUTRAL, POOL_COLOURS, layout
+from gpcore.figures.theme import NEUTRAL, PERCENT, POOL_COLOURS, layout
 from gpcore.insight.standings import Table
 from gpcore.nets.heads import HEAD_LABELS
 from gpcore.recipe import Pool
@@ -13,14 +13,18 @@ ROW_HEIGHT = 44
 """Pixels for each head."""
 
 
-def over_seeds(table: Table, title: str = "validation accuracy") -> go.Figure:
-    """What was measured, with the 95 % interval of the mean over seeds, the highest mean on top."""
+def over_seeds(table: Table, title: str = "validation accuracy", lowest: float = 0) -> go.Figure:
+    """What was measured, with the 95 % interval of the mean over seeds, the highest mean on top.
+
+    Student's t knows no bounds; the drawn intervals end at `lowest` and at 1.
+    """
     figure = go.Figure()
     for standing in table.standings:
         numbers, mean = standing.accuracies, standing.mean
         margin = mean.margin or 0.0
-        _row(figure, standing.pool, list(numbers), list(numbers.values()), mean.value, margin, margin, f"{mean.value:.2%}")
-    figure.update_xaxes(title=title, tickformat=".1%")
+        above, below = min(margin, 1 - mean.value), min(margin, mean.value - lowest)
+        _row(figure, standing.pool, list(numbers), list(numbers.values()), mean.value, above, below, f"{mean.value:.2%}")
+    figure.update_xaxes(title=title, tickformat=PERCENT)
     return _rows(figure, len(table.standings))
 
 
@@ -43,7 +47,7 @@ def differences(table: Table) -> go.Figure:
             100 * (mean - low),
             f"{100 * mean:+.2f} points, 95 % bootstrap interval {100 * low:+.2f} to {100 * high:+.2f}",
         )
-    figure.update_xaxes(title=f"points better than {HEAD_LABELS[table.reference]} with the same seed", tickformat="+.1f")
+    figure.update_xaxes(title=f"points better than {HEAD_LABELS[table.reference]}", tickformat="+.2~f")
     return _rows(figure, len(table.verdicts))
 
 
@@ -78,4 +82,4 @@ def _row(
 
 def _rows(figure: go.Figure, rows: int) -> go.Figure:
     layout(figure, 90 + ROW_HEIGHT * rows, showlegend=False, margin={"l": 96, "r": 12, "t": 8, "b": 44})
-    return figure.update_yaxes(autorange="reversed", type="category")
+    return figure.update_yaxes(autorange="reversed", type="category", automargin=True)

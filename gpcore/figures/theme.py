@@ -23,6 +23,9 @@ SEVERAL_DASHES = ("solid", "dash", "dot", "dashdot")
 NEUTRAL = "#808792"
 GRID = "rgba(128, 135, 146, 0.22)"
 
+PERCENT = ".2~%"
+"""How an axis writes fractions: as many decimals as its ticks need, since whole per cents would name two ticks alike."""
+
 
 def layout(figure: go.Figure, height: int, **changes: object) -> go.Figure:
     """The layout that all charts share: no title, a legend above, room for the axes only, transparent on any theme."""
@@ -38,3 +41,8 @@ def layout(figure: go.Figure, height: int, **changes: object) -> go.Figure:
     figure.update_xaxes(gridcolor=GRID, zeroline=False)
     figure.update_yaxes(gridcolor=GRID, zeroline=False)
     return figure.update_layout(**changes)
+
+
+def whole_epochs(last: int) -> dict[str, object]:
+    """An axis of epochs: of a few epochs each has its tick, where Plotly would name halves."""
+    return {"tickformat": "d"} | ({"dtick": 1} if last <= 12 else {})
