@@ -1,5 +1,6 @@
 """The page Compare, over an empty store and over runs that were really trained."""
 
+import shutil
 from pathlib import Path
 
 import pytest
@@ -110,6 +111,25 @@ def test_settings_on_folders_of_one_name_are_told_apart(images: Path, tmp_path: 
     found = standings.titled([first, second])
     assert list(found.values()) == [first, second]
     assert list(found) == [first.title, f"{second.title} (folder:{tmp_path}/other/three)"]
+
+
+@full_store
+def test_a_link_to_runs_that_are_gone_says_so() -> None:
+    page = AppTest.from_file("../dashboard.py", default_timeout=60)
+    page.query_params["runs"] = ["checkpoints/article-gap-seed0", "checkpoints/gone"]
+    assert "'checkpoints/gone'" in page.run().warning[0].value
+    assert page.multiselect(key="runs").value == ["checkpoints/article-gap-seed0"]
+
+
+def test_runs_whose_images_are_gone_keep_their_cards_and_curves(empty_environment: Path, images: Path) -> None:
+    store = Store(empty_environment)
+    for pool in ("gap", "gmp"):
+        tiny.train(store, tiny.recipe(images, epochs=1, pool=pool))
+    shutil.rmtree(images)
+    page = AppTest.from_file("../dashboard.py", default_timeout=60).run()
+    assert "There is no folder" in page.error[0].value
+    assert len(page.metric) == 2
+    assert [tab.label for tab in page.tabs] == ["Curves", "Confusion", "Calibration", "Starved classes"]
 
 
 @full_store

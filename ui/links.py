@@ -6,10 +6,10 @@ import streamlit as st
 
 
 def explain_choice(key: str, allowed: Collection[str], name: str) -> None:
-    """Say so if the link names something that can't be chosen (any more); call it before the widget of that key."""
-    asked = st.query_params.get(key)
-    if asked is not None and asked not in allowed:
-        _say(f"The link asks for the {name} {asked!r}, which is not here: it may have been deleted or renamed.")
+    """Say so of all that a link names and that can't be chosen (any more); call it before the widget of that key."""
+    for asked in filter(None, st.query_params.get_all(key)):  # of nothing chosen, Streamlit writes an empty one
+        if asked not in allowed:
+            _say(f"The link asks for the {name} {asked!r}, which is not here: it may have been deleted or renamed.")
 
 
 def explain_number(key: str, low: int, high: int, name: str) -> None:

@@ -21,7 +21,8 @@ def say_verdict(first: Run, second: Run) -> None:
     """The verdict on two runs, and what it does not rest on."""
     if first.recipe.dataset != second.recipe.dataset:
         st.info(
-            "These two runs were trained on different datasets, so their accuracies can't be compared.", icon=":material/info:"
+            "The first two runs were trained on different datasets, so their accuracies can't be compared.",
+            icon=":material/info:",
         )
         return
     one, other = (Snapshot(run, run.record.epochs_done) for run in (first, second))
@@ -39,7 +40,7 @@ def say_verdict(first: Run, second: Run) -> None:
 
 def show_metrics(chosen: Sequence[Run]) -> None:
     """A card for each run: its accuracy with the interval that chance in the images leaves."""
-    for run, column in zip(chosen, st.columns(len(chosen)), strict=True):
+    for run, column in zip(chosen, _abreast(chosen, 3), strict=True):
         last = run.record.last
         assert last is not None  # only runs with an epoch can be chosen
         images = sum(map(sum, last.confusion))
@@ -88,14 +89,14 @@ def _show_curves(chosen: Sequence[Run]) -> None:
 
 
 def _show_confusion(chosen: Sequence[Run]) -> None:
-    for place, (run, column) in enumerate(zip(chosen, _two_abreast(chosen), strict=True)):
+    for place, (run, column) in enumerate(zip(chosen, _abreast(chosen, 2), strict=True)):
         with column:
             st.markdown(f"**{plain(run.record.title)}** · per cent of each actual class")
             figure_shown(curves.confusion_matrix(_curve(run), run.classes), f"confusion-{place}", f"{run.id}-confusion")
 
 
 def _show_calibration(chosen: Sequence[Run]) -> None:
-    for place, (run, column) in enumerate(zip(chosen, _two_abreast(chosen), strict=True)):
+    for place, (run, column) in enumerate(zip(chosen, _abreast(chosen, 2), strict=True)):
         dataset = cached.dataset(run.recipe.dataset)
         scores = inside_memory.scores(Snapshot(run, run.record.epochs_done), dataset)
         found = Reliability.of(scores, dataset.test.labels)
@@ -120,9 +121,10 @@ def _show_answers(chosen: Sequence[Run]) -> None:
         figure_shown(curves.answers_over_epochs(_curve(run), run.classes), f"answers-{place}", f"{run.id}-answers")
 
 
-def _two_abreast(chosen: Sequence[Run]) -> list[DeltaGenerator]:
-    columns = st.columns(min(len(chosen), 2))
-    return [columns[place % len(columns)] for place in range(len(chosen))]
+def _abreast(chosen: Sequence[Run], most: int) -> list[DeltaGenerator]:
+    """A place for each run, row by row."""
+    width = min(len(chosen), most)
+    return [column for _ in range(0, len(chosen), width) for column in st.columns(width)][: len(chosen)]
 
 
 def _curve(run: Run) -> Curve:

@@ -4,7 +4,7 @@ import pandas as pd
 import streamlit as st
 
 from gpcore.runs.choice import default_pair
-from ui import report_button, run_against_run, standings, study_form
+from ui import links, report_button, run_against_run, standings, study_form
 from ui.widgets import csv_button, errors_shown, trained_runs_or_stop
 
 MOST_RUNS = 6
@@ -17,6 +17,7 @@ with errors_shown(go_on=True):
         standings.show_setting(several)
 
 st.subheader("Run against run")
+links.explain_choice("runs", found, "run")
 chosen_keys = st.multiselect(
     "Runs to compare",
     list(found),
@@ -28,9 +29,10 @@ chosen_keys = st.multiselect(
 )
 chosen = [found[key] for key in chosen_keys]
 if chosen:
-    with errors_shown(go_on=True):
-        if len(chosen) > 1:
+    if len(chosen) > 1:
+        with errors_shown(go_on=True):  # the verdict needs the test images, the rest does not
             run_against_run.say_verdict(chosen[0], chosen[1])
+    with errors_shown(go_on=True):
         run_against_run.show_metrics(chosen)
         run_against_run.show_details(chosen)
 else:
@@ -61,6 +63,7 @@ with st.expander(f"All {len(found):,} runs", icon=":material/table_rows:", key="
             for key, run in found.items()
         ]
         percent, number = st.column_config.NumberColumn(format="percent"), st.column_config.NumberColumn(format="%.1f")
-        columns = {"last accuracy": percent, "best accuracy": percent, "seconds per epoch": number, "minutes": number}
+        short = st.column_config.NumberColumn("s per epoch", format="%.1f")
+        columns = {"last accuracy": percent, "best accuracy": percent, "seconds per epoch": short, "minutes": number}
         st.dataframe(pd.DataFrame(rows), hide_index=True, column_config=columns)
         csv_button("Runs", lambda: rows, "runs.csv", "runs-csv")
