@@ -10,7 +10,18 @@ import torch
 from gpcore.errors import StoreError
 from gpcore.insight import settings as module
 from gpcore.insight.reliability import Reliability, calibration_error, reliability
-from gpcore.insight.settings import Setting, bands, class_accuracies, costs, curves_of, reachable, settings, times_to
+from gpcore.insight.settings import (
+    Setting,
+    bands,
+    class_accuracies,
+    costs,
+    curves_of,
+    never_reached,
+    overviews,
+    reachable,
+    settings,
+    times_to,
+)
 from gpcore.insight.standings import row
 from gpcore.recipe import Pool
 from gpcore.runs.choice import default_pair, first_shown
@@ -123,6 +134,30 @@ def test_the_highest_whole_per_cent_is_not_lost_to_rounding(setting):
     for percent in range(1, 101):
         assert reachable({"gap": {0: [dataclasses.replace(epoch, validation_accuracy=percent / 100)]}}) == percent / 100
     assert reachable({"gap": {0: [dataclasses.replace(epoch, validation_accuracy=0.5799)]}}) == 0.57
+
+
+def test_a_run_that_fails_does_not_lower_what_can_be_reached_and_is_told(setting):
+    [epoch, *_] = setting.every_run[0].epochs
+    curves = {
+        "gap": {seed: [dataclasses.replace(epoch, validation_accuracy=each)] for seed, each in enumerate((0.1, 0.6, 0.7))},
+        "gmp": {seed: [dataclasses.replace(epoch, validation_accuracy=each)] for seed, each in enumerate((0.5, 0.8))},
+    }
+    assert reachable(curves) == 0.5
+    assert reachable({"gap": curves["gap"]}) == 0.6
+    assert never_reached(times_to(0.5, setting, {"gmp": curves["gmp"]})) is None
+    assert never_reached(times_to(1.1, setting, curves_of(setting))) == (
+        "Runs that never reached it: 2 of GAP, 2 of GMP, 1 of MLP."
+    )
+
+
+def test_canvases_have_a_table_of_their_own_and_no_column_is_empty(setting):
+    record = setting.runs["gap"][0].record
+    canvas = dataclasses.replace(record, recipe=record.recipe.but(dataset="canvas:5:8"))
+    [on_canvas] = settings([Run(setting.every_run[0].store, canvas)])
+    [[first], [second]] = overviews([setting, on_canvas])
+    assert list(first) == ["dataset", "GAP", "GMP", "MLP", "seeds", "recipe"]
+    assert list(second) == ["dataset", "GAP", "seeds", "recipe"]
+    assert overviews([]) == []
 
 
 def test_of_two_runs_with_one_recipe_the_later_one_counts(setting):

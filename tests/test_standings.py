@@ -6,6 +6,7 @@ import pytest
 from scipy import stats
 from statsmodels.stats.multitest import multipletests
 
+from gpcore.figures.standings import over_seeds
 from gpcore.insight.standings import tables, title_of
 from gpcore.recipe import MODERN, Pool, Recipe
 
@@ -41,7 +42,7 @@ def test_every_head_is_ranked_and_judged_against_gap_alone():
     assert [verdict.outcome for verdict in table.verdicts.values()] == ["first", "none", "second"]
     assert table.verdicts["gem"].sentence.startswith("GeM better by 0.26 ± 0.09 points than GAP (10 seeds, p = 0.00")
     worse = table.verdicts["gmp"].points
-    expected = f"Against GAP, GeM (0.26 ± 0.09 points) is better; GMP ({worse}) is worse; no difference was found for LSE."
+    expected = f"Against GAP, GeM is 0.26 ± 0.09 points better; GMP is {worse} worse; no difference was found for LSE."
     assert table.sentence == expected
 
 
@@ -68,7 +69,7 @@ def test_each_table_is_a_family_of_its_own():
 def test_without_gap_the_others_are_compared_with_the_first_head_whatever_the_results():
     [table] = tables(measured(lse=LSE, gmp=GMP))
     assert table.reference == "gmp"
-    assert re.fullmatch(r"Against GMP, LSE \(\d\.\d+ ± \d\.\d+ points\) is better\.", table.sentence)
+    assert re.fullmatch(r"Against GMP, LSE is \d\.\d+ ± \d\.\d+ points better\.", table.sentence)
 
 
 def test_a_head_without_a_common_seed_is_ranked_and_not_judged():
@@ -78,6 +79,15 @@ def test_a_head_without_a_common_seed_is_ranked_and_not_judged():
     assert table.sentence == "Against GAP, LSE shares no seed with it."
     [alone] = tables(measured(gap=GAP))
     assert alone.sentence == "Only GAP has been trained: nothing to compare it with."
+
+
+def test_drawn_intervals_end_where_an_accuracy_does():
+    [table] = tables(measured(gap=[0.1, 0.2, 0.9], gmp=[0.1, 0.9, 0.9]))
+    intervals = [trace for trace in over_seeds(table).data if trace.error_x.array]
+    assert len(intervals) == 2
+    for trace in intervals:
+        assert trace.x[0] - trace.error_x.arrayminus[0] >= 0
+        assert trace.x[0] + trace.error_x.array[0] <= 1
 
 
 def test_a_title_names_what_was_changed():

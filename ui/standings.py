@@ -1,6 +1,7 @@
 """The parts of *Compare* that are about seeds: the verdict over all settings, and one setting in detail."""
 
 from collections.abc import Sequence
+from typing import Any
 
 import pandas as pd
 import streamlit as st
@@ -9,22 +10,29 @@ from gpcore.figures import heads, learning
 from gpcore.figures import standings as figures
 from gpcore.insight import published
 from gpcore.insight.settings import (
+    COUNTED,
     Setting,
     bands,
     class_accuracies,
     costs,
     curves_of,
+    never_reached,
     overfitting_sentence,
+    overviews,
     reachable,
     settings,
     times_to,
     usual_device,
 )
-from gpcore.insight.standings import LEGEND, RULE, row
+from gpcore.insight.standings import LEGEND, RULE, Table
 from gpcore.nets.heads import HEAD_LABELS
 from gpcore.runs.run import Run
+from ui import links
 from ui.widgets import csv_button, errors_shown, figure_shown
 from ui.wording import plain
+
+WIDTHS = {"dataset": 98, "seeds": 58, "MLP with dropout": 122, "recipe": None}
+"""Pixels of columns that are not as wide as a number: of eight heads, too, all is seen on a screen 1280 pixels wide."""
 
 
 def show_verdict(found: dict[str, Run]) -> list[Setting]:
@@ -40,11 +48,10 @@ def show_verdict(found: dict[str, Run]) -> list[Setting]:
     for setting in several:
         if not setting.on_canvas:
             st.markdown(f":material/balance: **{plain(setting.title)}** — {setting.accuracies.sentence}")
-    rows = [row(setting.accuracies) for setting in several]
-    frame = pd.DataFrame(rows)
-    columns = {name: st.column_config.TextColumn(width=115) for name in rows[0] if name not in ("seeds", "recipe")}
-    columns["dataset"] = st.column_config.TextColumn(pinned=True, width=115)
-    st.dataframe(frame.loc[:, (frame != "").any()], hide_index=True, width="stretch", column_config=columns)
+    for rows in overviews(several):
+        columns = {name: st.column_config.TextColumn(width=WIDTHS.get(name, 102)) for name in rows[0]}
+        columns["dataset"] = st.column_config.TextColumn(pinned=True, width=WIDTHS["dataset"])
+        st.dataframe(pd.DataFrame(rows), hide_index=True, width="stretch", column_config=columns)
     st.caption(f"Validation accuracy in per cent, mean ± 95 % interval over seeds. {LEGEND}.")
     with st.expander("The rule of these verdicts", icon=":material/gavel:"):
         st.markdown(RULE)
@@ -64,6 +71,7 @@ def _settings(_found: dict[str, Run], marks: tuple[tuple[str, str, float | None]
 def show_setting(several: Sequence[Setting]) -> None:
     """One setting in detail, in tabs of which only the open one is computed."""
     titles = titled(several)
+    links.explain_choice("setting", titles, "setting")
     setting = titles[st.selectbox("Over the seeds of", list(titles), key="setting", bind="query-params")]
     parts = {
         "Seeds": _show_seeds,
@@ -96,15 +104,20 @@ def _show_seeds(setting: Setting) -> None:
         figure_shown(figures.over_seeds(table), "standings", "accuracy-over-seeds")
     with right:
         figure_shown(figures.differences(table), "differences", "paired-differences")
+    st.caption(
+        "First every seed and the mean with its 95 % interval; then the same seeds in pairs, with a 95 % bootstrap interval."
+    )
     for verdict in table.verdicts.values():
         st.markdown(f":material/balance: {verdict.sentence}")
-    st.caption("Left every seed and the mean with its 95 % interval; right the same seeds in pairs, with a bootstrap interval.")
-    rows = [
-        {"pooling": standing.pool, "seed": seed, "accuracy": accuracy}
+    csv_button("Every seed", lambda: _by_seed(table, "accuracy"), "seeds.csv", "seeds-csv")
+
+
+def _by_seed(table: Table, name: str) -> list[dict[str, Any]]:
+    return [
+        {"pooling": standing.pool, "seed": seed, name: number}
         for standing in table.standings
-        for seed, accuracy in standing.accuracies.items()
+        for seed, number in standing.accuracies.items()
     ]
-    csv_button("Every seed", lambda: rows, "seeds.csv", "seeds-csv")
 
 
 def _show_learning(setting: Setting) -> None:
@@ -122,14 +135,19 @@ def _show_learning(setting: Setting) -> None:
 def _show_overfitting(setting: Setting) -> None:
     if sentence := overfitting_sentence(setting):
         st.markdown(f":material/gavel: {sentence}")
-    title = "training less validation accuracy after the last epoch"
-    figure_shown(figures.over_seeds(setting.overfitting, title), "overfitting", "overfitting")
-    st.caption("How much better a network is on the images that it has seen than on new ones; 95 % intervals over seeds.")
+    table, title = setting.overfitting, "training less validation accuracy"
+    figure_shown(figures.over_seeds(table, title, lowest=-1), "overfitting", "overfitting")
+    st.caption(
+        "How much better a network is, after its last epoch, on the images that it has seen than on new ones; 95 % intervals "
+        "over seeds."
+    )
+    csv_button("Every seed", lambda: _by_seed(table, title), "overfitting.csv", "overfitting-csv")
 
 
 def _show_classes(setting: Setting) -> None:
     shares, classes = class_accuracies(setting), setting.every_run[0].classes
     figure_shown(heads.per_class(shares, classes), "per-class", "per-class")
+    st.caption("The share of each class's test images that is answered right after the last epoch, mean over the seeds.")
     rows = [
         {"pooling": pool, "class": name, "accuracy": share}
         for pool, found in shares.items()
@@ -141,16 +159,23 @@ def _show_classes(setting: Setting) -> None:
 def _show_times(setting: Setting) -> None:
     curves = curves_of(setting)
     best = reachable(curves)
-    target = st.number_input("Validation accuracy to reach", 0.0, 1.0, best, 0.01, format="%.2f", key=f"target {setting.title}")
-    reached = times_to(target, setting, curves)
+    key = f"target {setting.title}"
+    target = st.number_input("Validation accuracy to reach (%)", 0, 100, round(100 * best), key=key)
+    reached = times_to(target / 100, setting, curves)
     device = usual_device(setting)
     figure_shown(learning.times(reached, device), "times", "time-to-accuracy")
-    if never := [f"{head.never} of {HEAD_LABELS[head.pool]}" for head in reached if head.never]:
-        st.caption(f"Runs that never reached it: {', '.join(never)}.")
+    if never := never_reached(reached):
+        st.markdown(f":material/timer_off: {never}")
     st.caption(
         f"The epoch after which a run first had that accuracy, and its seconds until then: only of runs on {device}, since "
         "seconds on another device are others; what else ran on the machine counts too."
     )
+    rows = [
+        {"pooling": head.pool, "seed": seed, "epochs": epochs, "seconds": head.seconds.get(seed)}
+        for head in reached
+        for seed, epochs in head.epochs.items()
+    ]
+    csv_button("These times", lambda: rows, "times.csv", "times-csv")
 
 
 def _show_costs(setting: Setting) -> None:
@@ -166,7 +191,7 @@ def _show_costs(setting: Setting) -> None:
     ]
     whole = {name: st.column_config.NumberColumn(format="localized") for name in rows[0] if name != "head"}
     st.dataframe(pd.DataFrame(rows), hide_index=True, width="stretch", column_config=whole)
-    st.caption("A multiplication and an addition are two FLOPs. All heads stand behind the same trunk.")
+    st.caption(f"{COUNTED} All heads stand behind the same trunk.")
     csv_button("Costs", lambda: rows, "costs.csv", "costs-csv")
 
 
@@ -178,3 +203,4 @@ def _show_published(setting: Setting) -> None:
         f"Grey: what others report, from [the dataset's own list]({published.SOURCE}), whose authors say that they have not "
         "tested it. One number each, without seeds or intervals, and trained as each of them chose."
     )
+    csv_button("Published results", published.rows, "published.csv", "published-csv")

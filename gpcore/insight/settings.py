@@ -5,14 +5,14 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from statistics import fmean
+from statistics import fmean, median_low
 from typing import get_args
 
-from gpcore.insight.standings import Table, tables, title_of
+from gpcore.insight.standings import Table, row, tables, title_of
 from gpcore.insight.statistics import Verdict
 from gpcore.nets.convnet import ConvNet
 from gpcore.nets.cost import Cost, cost
-from gpcore.nets.heads import needs_size
+from gpcore.nets.heads import HEAD_LABELS, needs_size
 from gpcore.recipe import CANVAS_PREFIX, Pool, Recipe, setting_of
 from gpcore.runs.records import Epoch
 from gpcore.runs.run import Run
@@ -71,6 +71,22 @@ def settings(runs: Iterable[Run]) -> list[Setting]:
         for recipe, by_pool in found.items()
     ]
     return sorted(made, key=lambda setting: (setting.on_canvas, -len(setting.every_run)))
+
+
+def overviews(several: Iterable[Setting]) -> list[list[dict[str, str]]]:
+    """A row for each setting, in two tables: those on canvases have other heads and longer recipes than the rest.
+
+    Heads that no row of a table has are left out of it.
+    """
+    rows: dict[bool, list[dict[str, str]]] = {False: [], True: []}
+    for setting in several:
+        rows[setting.on_canvas].append(row(setting.accuracies))
+    return [_filled(each) for each in rows.values() if each]
+
+
+def _filled(rows: list[dict[str, str]]) -> list[dict[str, str]]:
+    kept = [name for name in rows[0] if any(each[name] for each in rows)]
+    return [{name: each[name] for name in kept} for each in rows]
 
 
 @dataclass(frozen=True)
@@ -147,13 +163,22 @@ def times_to(accuracy: float, setting: Setting, curves: Curves) -> list[Reached]
     return found
 
 
+def never_reached(found: Sequence[Reached]) -> str | None:
+    """How many runs of which heads never had the accuracy; None where all had."""
+    never = [f"{head.never} of {HEAD_LABELS[head.pool]}" for head in found if head.never]
+    return f"Runs that never reached it: {', '.join(never)}." if never else None
+
+
 def _first(epochs: Sequence[Epoch], accuracy: float) -> int | None:
     return next((epoch.epoch for epoch in epochs if epoch.validation_accuracy >= accuracy), None)
 
 
 def reachable(curves: Curves) -> float:
-    """The highest whole per cent that every run has reached."""
-    best = [max(epoch.validation_accuracy for epoch in epochs) for by_seed in curves.values() for epochs in by_seed.values()]
+    """The highest whole per cent that more than half of every head's runs have reached: one that fails does not lower it."""
+    best = [
+        median_low(max(epoch.validation_accuracy for epoch in epochs) for epochs in by_seed.values())
+        for by_seed in curves.values()
+    ]
     return math.floor(round(100 * min(best), 6)) / 100  # 100 * 0.57 is a little less than 57
 
 
@@ -167,6 +192,13 @@ def _by_class(epochs: Sequence[Epoch | None]) -> list[float]:
         [row[label] / max(sum(row), 1) for label, row in enumerate(epoch.confusion)] for epoch in epochs if epoch is not None
     ]
     return [fmean(column) for column in zip(*shares, strict=True)]
+
+
+COUNTED = (
+    "A multiplication and an addition are two FLOPs. Convolutions and linear layers are counted; the few powers, exponentials, "
+    "additions and comparisons of a pooling are not."
+)
+"""What the FLOPs of `costs` are."""
 
 
 def costs(setting: Setting) -> dict[Pool, Cost]:

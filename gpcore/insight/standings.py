@@ -16,7 +16,7 @@ RULE = (
     "the same seed gives both the same first weights and the same batches. A head is called better or worse if p < 0.05 in the "
     "exact sign-flip test on the seeds' differences, after Holm's correction for all heads of the row that have enough seeds "
     "to be tested. With five seeds or fewer no difference can be significant, and none is claimed. ± is the 95 % interval over "
-    "seeds (Student's t)."
+    "seeds (Student's t, which knows no bounds: where one of few seeds fails to learn, it may reach beyond 0 or 100 %)."
 )
 """The rule of `tables`, for those who read its verdicts."""
 
@@ -66,17 +66,20 @@ class Table:
     @property
     def sentence(self) -> str:
         """One sentence on the whole table: which heads are better than the reference, worse, not found to differ, unknown."""
-        said = [_said(words, self._with(outcome)) for outcome, words in _WORDS.items() if self._with(outcome)]
+        said = [
+            f"{name} is {verdict.points} {word}"
+            for outcome, word in _DECIDED.items()
+            for name, verdict in self._with(outcome).items()
+        ]
+        said += [_said(words, list(self._with(outcome))) for outcome, words in _UNDECIDED.items() if self._with(outcome)]
         if apart := [HEAD_LABELS[one.pool] for one in self.standings if one.pool not in {self.reference, *self.verdicts}]:
             said.append(_said(("{} shares no seed with it", "{} share no seed with it"), apart))
         if not said:
             return f"Only {HEAD_LABELS[self.reference]} has been trained: nothing to compare it with."
         return f"Against {HEAD_LABELS[self.reference]}, {'; '.join(said)}."
 
-    def _with(self, outcome: Outcome) -> list[str]:
-        found = {HEAD_LABELS[pool]: verdict for pool, verdict in self.verdicts.items() if verdict.outcome == outcome}
-        decided = outcome in ("first", "second")
-        return [f"{name} ({verdict.points})" if decided else name for name, verdict in found.items()]
+    def _with(self, outcome: Outcome) -> dict[str, Verdict]:
+        return {HEAD_LABELS[pool]: verdict for pool, verdict in self.verdicts.items() if verdict.outcome == outcome}
 
 
 def row(table: Table) -> dict[str, str]:
@@ -93,9 +96,9 @@ def _cell(mean: Mean, verdict: Verdict | None) -> str:
     return f"{100 * mean.value:.2f}{margin} {MARKS[verdict.outcome] if verdict else ''}".strip()
 
 
-_WORDS: dict[Outcome, tuple[str, str]] = {
-    "first": ("{} is better", "{} are better"),
-    "second": ("{} is worse", "{} are worse"),
+_DECIDED: dict[Outcome, str] = {"first": "better", "second": "worse"}
+
+_UNDECIDED: dict[Outcome, tuple[str, str]] = {
     "none": ("no difference was found for {}",) * 2,
     "too few": ("{} has too few seeds to tell", "{} have too few seeds to tell"),
 }

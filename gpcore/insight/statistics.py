@@ -281,10 +281,10 @@ def _testable(comparison: Comparison) -> bool:
 
 
 def _points(mean: Mean) -> str:
-    """`0.9 ± 0.3 points`, with a second decimal where the first would leave the margin at 0.0."""
+    """`0.9 ± 0.3 points`, with a second decimal where the first would leave the number or its margin at 0.0."""
     if mean.margin is None:
         return f"{100 * abs(mean.value):.1f} points"
-    digits = _digits(mean.margin)
+    digits = _digits(min(abs(mean.value), mean.margin))
     return f"{100 * abs(mean.value):.{digits}f} ± {100 * mean.margin:.{digits}f} points"
 
 

@@ -22,7 +22,7 @@ STYLE = """
 body { font: 16px/1.5 system-ui, sans-serif; color: var(--text); background: var(--page); max-width: 1000px;
   margin: 0 auto; padding: 1rem; overflow-wrap: anywhere; }
 table { border-collapse: collapse; } td, th { padding: .3rem .6rem; border: 1px solid var(--line); text-align: left; }
-.wide { overflow-x: auto; } .wide td { white-space: nowrap; }
+.wide { overflow-x: auto; font-size: .85rem; } .wide td, .wide th { white-space: nowrap; }
 pre { background: var(--code); padding: .5rem; white-space: pre-wrap; font-size: .8rem; }
 summary { cursor: pointer; } details.chapter > summary { font-size: 1.4rem; font-weight: 600; margin: 1rem 0; }
 """

@@ -22,18 +22,21 @@ from gpcore.insight.disagreement import Disagreement, answers_of
 from gpcore.insight.features import all_scores
 from gpcore.insight.reliability import Reliability
 from gpcore.insight.settings import (
+    COUNTED,
     Setting,
     bands,
     class_accuracies,
     costs,
     curves_of,
+    never_reached,
     overfitting_sentence,
+    overviews,
     reachable,
     settings,
     times_to,
     usual_device,
 )
-from gpcore.insight.standings import LEGEND, RULE, Table, row
+from gpcore.insight.standings import LEGEND, RULE, Table
 from gpcore.nets.heads import HEAD_LABELS
 from gpcore.runs.commands import study_commands, train_command
 from gpcore.runs.run import Run
@@ -93,14 +96,12 @@ def chapters(source: Source) -> list[Chapter]:
 
 def _verdict(several: Sequence[Setting], source: Source) -> Chapter:
     sentences = [f"{setting.title}: {setting.accuracies.sentence}" for setting in several if not setting.on_canvas]
-    rows = [row(setting.accuracies) for setting in several]
-    kept = [name for name in rows[0] if any(each[name] for each in rows)]
     commands = [command for setting in several for command in _studies(setting.accuracies, source)]
-    table = [{name: each[name] for name in kept} for each in rows]
     legend = f"Validation accuracy in per cent, mean ± 95 % interval over seeds. {LEGEND}."
-    return Chapter(
-        "The verdict", [Part("Every setting", [*sentences, legend], None, table, commands), Part("The rule", [RULE])]
-    )
+    first, *further = overviews(several)
+    parts = [Part("Over seeds", [*sentences, legend], None, first, commands)]
+    parts += [Part("On canvases", [], None, rows, commands) for rows in further]
+    return Chapter("The verdict", [*parts, Part("The rule", [RULE])])
 
 
 def _studies(table: Table, source: Source) -> list[str]:
@@ -116,16 +117,18 @@ def _crossover(found: Series, source: Source) -> Chapter:
 def _setting_parts(setting: Setting, source: Source) -> list[Part]:
     table, seen = setting.accuracies, curves_of(setting)
     target, device = reachable(seen), usual_device(setting)
+    reached = times_to(target, setting, seen)
+    never = never_reached(reached)
     verdicts = [each.sentence for each in table.verdicts.values()]
     claim = overfitting_sentence(setting)
     again = [*_studies(table, source), source.command]
-    title = "training less validation accuracy after the last epoch"
+    title = "training less validation accuracy"
     parts = [
         Part("Accuracy over seeds", verdicts, standings.over_seeds(table), commands=again),
         Part("Paired differences per seed", ["With 95 % bootstrap intervals."], standings.differences(table), commands=again),
         Part("Learning curves", ["Dotted: training. Bands: all seeds."], learning.learning_curves(bands(seen)), commands=again),
-        Part("Overfitting", [claim] if claim else [], standings.over_seeds(setting.overfitting, title), commands=again),
-        Part(f"Time to {target:.0%}", [], learning.times(times_to(target, setting, seen), device), commands=again),
+        Part("Overfitting", [claim] if claim else [], standings.over_seeds(setting.overfitting, title, -1), commands=again),
+        Part(f"Time to {target:.0%}", [never] if never else [], learning.times(reached, device), commands=again),
     ]
     return parts + _or_why_not("Classes and cost", lambda: _parts_with_weights(setting, again))
 
@@ -142,12 +145,15 @@ def _parts_with_weights(setting: Setting, again: list[str]) -> list[Part]:
     """What asks a run's weights for its classes and the size of its images."""
     found = costs(setting)
     rows = [
-        {"head": HEAD_LABELS[pool]} | {name.replace("_", " "): f"{value:,}" for name, value in vars(cost).items()}
+        {"head": HEAD_LABELS[pool]}
+        | {name.replace("_", " ").replace("flops", "FLOPs"): f"{value:,}" for name, value in vars(cost).items()}
         for pool, cost in found.items()
     ]
-    line = "FLOPs are for one image; a multiplication and an addition are two."
     figure = heads.per_class(class_accuracies(setting), setting.every_run[0].classes)
-    parts = [Part("Accuracy per class", [], figure, commands=again), Part("Cost of the heads", [line], None, rows, again)]
+    parts = [
+        Part("Accuracy per class", [], figure, commands=again),
+        Part("Cost of the heads", [f"FLOPs are for one image. {COUNTED}"], None, rows, again),
+    ]
     if setting.recipe.dataset == "fashion-mnist":
         others = heads.published(setting.accuracies.standings, {pool: cost.parameters for pool, cost in found.items()})
         parts.append(Part("What others report", [OTHERS], others, published.rows(), again))
