@@ -23,6 +23,9 @@ from ui.sheet import show_sheet
 from ui.widgets import csv_button, figure_shown
 from ui.wording import plain
 
+SMALLEST, MOST_PIECES = 10, 32
+"""What the position map offers: the narrowest item, in pixels, and the most pieces of clutter."""
+
 
 def show_robustness(found: dict[str, Run]) -> None:
     """The accuracy of two networks on all test images as one disturbance grows; what was measured once is kept."""
@@ -82,10 +85,12 @@ def show_positions(found: dict[str, Run]) -> None:
         _check_takes_canvases(run, dataset)
     last = len(dataset.test) - 1
     links.explain_number("item", 0, last, "test image")
-    left, middle, right = st.columns(3, gap="large")
+    links.explain_number("side", SMALLEST, SIDE, "an item's width")
+    links.explain_number("pieces", 0, MOST_PIECES, "pieces of clutter")
+    left, middle, right = st.columns(3)
     index = left.number_input("Test image", 0, last, 2, key="item", bind="query-params")
-    side = middle.slider("Width of the item (pixels)", 10, SIDE, ITEM, key="side", bind="query-params")
-    pieces = right.slider("Pieces of clutter", 0, 32, 0, key="pieces", bind="query-params")
+    side = middle.slider("Width of the item (pixels)", SMALLEST, SIDE, ITEM, key="side", bind="query-params")
+    pieces = right.slider("Pieces of clutter", 0, MOST_PIECES, 0, key="pieces", bind="query-params")
     label = int(dataset.test.labels[index])
     maps = [positions.slide(cached.network(run).network, dataset.test.images, index, label, side, pieces) for run in runs]
     for place, (run, position_map, column) in enumerate(zip(runs, maps, st.columns(2, gap="large"), strict=True)):

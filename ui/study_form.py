@@ -4,20 +4,27 @@ from typing import get_args
 
 import streamlit as st
 
+from gpcore.nets.heads import HEAD_LABELS
 from gpcore.recipe import RECIPES, Pool
 from gpcore.runs.study import Study, check_datasets, members, queue_missing
 from ui import cached, workers
+
+EPOCHS = (
+    "Only runs with as many epochs are compared with each other: to add seeds to a row of the tables above, give its number."
+)
 
 
 def study_form() -> None:
     """A form that queues what a study still lacks; the Train page then shows it live."""
     with st.expander("Train a study: poolings × seeds", icon=":material/science:"), st.form("study", border=False):
         first, second, third = st.columns([2, 1, 1])
-        pools = first.multiselect("Poolings", list(get_args(Pool)), ["gap", "gmp"], key="study-pools")
+        pools = first.multiselect(
+            "Poolings", list(get_args(Pool)), ["gap", "gmp"], format_func=HEAD_LABELS.__getitem__, key="study-pools"
+        )
         recipe = second.selectbox("Recipe", list(RECIPES), list(RECIPES).index("modern"), key="study-recipe")
         dataset = third.text_input("Dataset", "fashion-mnist", key="study-dataset")
         seeds = first.slider("Seeds", 1, 20, 6, key="study-seeds", help="Fewer than 6 can't make any difference significant.")
-        epochs = second.number_input("Epochs", 1, 1000, RECIPES["modern"].epochs, key="study-epochs")
+        epochs = second.number_input("Epochs", 1, 1000, RECIPES["modern"].epochs, key="study-epochs", help=EPOCHS)
         asked = st.form_submit_button("Train what is missing", icon=":material/playlist_add:")
     if asked:
         study = Study(tuple(pools), tuple(range(seeds)), (dataset,), (RECIPES[recipe].but(epochs=epochs),))
