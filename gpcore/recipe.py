@@ -76,6 +76,13 @@ class Recipe:
         "of 0, which keeps values from fading behind six rectifiers and so learns from the first step on",
     )
     output: Output = _choice("sigmoid", Output, "what the cross entropy is computed on: the article's sigmoids, or the logits")
+    label_smoothing: float = _number(
+        0.0,
+        0.0,
+        0.9,
+        "the share of the truth that the training loss spreads evenly over all classes (Szegedy et al. 2016), so that no "
+        "answer gains from growing ever surer; losses after an epoch are measured without it",
+    )
     shuffle: bool = _plain(False, "draw a new order of the training images every epoch")
     augmentation: Augmentation = _choice("none", Augmentation, "random changes to every training image")
     precision: Precision = _choice("float32", Precision, "the arithmetic of the convolutions")

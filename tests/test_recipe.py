@@ -29,6 +29,7 @@ def test_the_article():
         "schedule": "constant",
         "initialisation": "xavier",
         "output": "sigmoid",
+        "label_smoothing": 0.0,
         "shuffle": False,
         "augmentation": "none",
         "precision": "float32",
@@ -47,7 +48,7 @@ def test_modern_is_the_article_with_plain_logits_shuffled_and_one_cycle():
 
 EVERYTHING_ELSE = Recipe(
     name="mine", dataset="folder:/some where/ünd", pool="lse", placement="features", epochs=3, batch_size=17,
-    learning_rate=0.1 + 0.2, schedule="one-cycle", output="logits", shuffle=True, augmentation="flip-crop",
+    learning_rate=0.1 + 0.2, schedule="one-cycle", output="logits", label_smoothing=0.1, shuffle=True, augmentation="flip-crop",
     precision="bfloat16", initialisation="kaiming", seed=2**31 - 1, train_images=1, held_out=2,
 )  # fmt: skip
 
@@ -114,6 +115,7 @@ def test_a_whole_number_is_a_learning_rate_too():
         ({"schedule": "cosine"}, "schedule is 'cosine': choose one of constant, one-cycle."),
         ({"initialisation": "zeros"}, "initialisation is 'zeros': choose one of xavier, kaiming."),
         ({"output": "softmax"}, "output is 'softmax': choose one of sigmoid, logits."),
+        ({"label_smoothing": 1.0}, "label_smoothing is 1.0: it must lie between 0.0 and 0.9."),
         ({"shuffle": 1}, "shuffle is 1: it must be of type bool, not int."),
         ({"augmentation": "mixup"}, "augmentation is 'mixup': choose one of none, flip, flip-crop, photo."),
         ({"precision": "float16"}, "precision is 'float16': choose one of float32, bfloat16."),

@@ -7,11 +7,11 @@ import torch
 
 from gpcore.data.datasets import Dataset
 from gpcore.errors import TrainingError
-from gpcore.recipe import MODERN, Pool, Recipe
+from gpcore.recipe import ARTICLE, MODERN, Output, Pool, Recipe
 from gpcore.training import fit as fitting
 from gpcore.training.fit import BatchesDone, EpochDone, fit, fit_together
 from gpcore.training.state import TrainingState
-from gpcore.training.step import stacked_by_head
+from gpcore.training.step import loss_of, stacked_by_head
 
 CPU = torch.device("cpu")
 ROUNDING = 5e-3
@@ -36,6 +36,15 @@ def told(events: list[list[fitting.Event | None]], place: int) -> tuple[list[flo
     own = [each[place] for each in events]
     losses = [loss for event in own if isinstance(event, BatchesDone) for loss in event.losses]
     return losses, [event.validation.accuracy for event in own if isinstance(event, EpochDone)]
+
+
+@pytest.mark.parametrize("output", ["logits", "sigmoid"])
+def test_a_smoothed_label_is_mostly_its_class_and_a_little_of_every_class(output: Output) -> None:
+    scores, labels = torch.randn(5, 4, generator=torch.Generator().manual_seed(0)), torch.tensor([0, 1, 2, 3, 0])
+    outputs = scores.sigmoid() if output == "sigmoid" else scores
+    truth = 0.9 * torch.eye(4)[labels] + 0.1 / 4
+    expected = -(truth * (outputs - outputs.exp().sum(1, keepdim=True).log())).sum(1).mean()
+    assert loss_of(scores, labels, ARTICLE.but(output=output, label_smoothing=0.1)).item() == pytest.approx(expected.item())
 
 
 @pytest.mark.parametrize("pool", [pool for pool in get_args(Pool) if pool != "mlp-dropout"])

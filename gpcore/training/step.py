@@ -12,7 +12,7 @@ from torch.func import functional_call, vmap
 from torch.nn import functional
 
 from gpcore.data.datasets import Split, scaled
-from gpcore.recipe import Output, Recipe
+from gpcore.recipe import Recipe
 from gpcore.training.augment import AUGMENTATIONS, Images
 from gpcore.training.evaluate import output_of
 from gpcore.training.state import TrainingState
@@ -40,7 +40,7 @@ def _one(recipe: Recipe, state: TrainingState, chosen: Int64[Tensor, " n"], trai
     inputs, labels = _augmented(recipe, scaled(train.images[chosen]), state.step), train.labels[chosen]
     with _arithmetic(recipe, inputs.device, state.step):
         scores = state.network(inputs)
-    loss = loss_of(scores, labels, recipe.output)
+    loss = loss_of(scores, labels, recipe)
     for group in state.optimizer.param_groups:
         group["lr"] = rate
     state.optimizer.zero_grad()
@@ -49,9 +49,10 @@ def _one(recipe: Recipe, state: TrainingState, chosen: Int64[Tensor, " n"], trai
     return loss.detach()
 
 
-def loss_of(scores: Float[Tensor, "n classes"], labels: Int64[Tensor, " n"], output: Output) -> Float[Tensor, ""]:
-    """The mean cross entropy of what a recipe takes its answers from, in float32."""
-    return functional.cross_entropy(output_of(scores.float(), output), labels)
+def loss_of(scores: Float[Tensor, "n classes"], labels: Int64[Tensor, " n"], recipe: Recipe) -> Float[Tensor, ""]:
+    """The mean cross entropy of what a recipe takes its answers from, with its label smoothing, in float32."""
+    outputs = output_of(scores.float(), recipe.output)
+    return functional.cross_entropy(outputs, labels, label_smoothing=recipe.label_smoothing)
 
 
 def _augmented(recipe: Recipe, images: Images, step: int) -> Images:
@@ -141,7 +142,7 @@ class Stack:
         return losses.detach()
 
     def _loss(self, weights: dict[str, Tensor], inputs: Tensor, labels: Tensor) -> Tensor:
-        return loss_of(functional_call(self._network, weights, (inputs,)), labels, self._recipes[0].output)
+        return loss_of(functional_call(self._network, weights, (inputs,)), labels, self._recipes[0])
 
     def _set_rate(self, rate: float) -> None:
         self._rate.fill_(rate)
