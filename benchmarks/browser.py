@@ -1,13 +1,16 @@
 """A dashboard of its own, a browser that looks at it, and a clock inside the page: what several benchmarks share."""
 
 import contextlib
+import json
 import tempfile
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
 import conftest
 import numpy as np
+import plotly.graph_objects as go
 from playwright.sync_api import Page, sync_playwright
+from plotly.offline import get_plotlyjs
 
 from gpcore.runs.store import Store
 
@@ -60,6 +63,16 @@ def time_change(page: Page, regions: Sequence[str], act: Callable[[], object]) -
     page.evaluate(CLOCK, [list(regions), SETTLED, PATIENCE])
     act()
     return page.evaluate("window.drawn")
+
+
+def save_chart(drawn: go.Figure, path: Path) -> None:
+    """As SVG, by Plotly itself in the browser that the tests use too."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with window() as page:
+        page.add_script_tag(content=get_plotlyjs())
+        options = {"format": "svg", "width": drawn.layout.width, "height": drawn.layout.height}
+        url = page.evaluate("([figure, options]) => Plotly.toImage(figure, options)", [json.loads(drawn.to_json()), options])
+        path.write_text(page.evaluate("(url) => decodeURIComponent(url.slice(url.indexOf(',') + 1))", url))
 
 
 def spread(values: Sequence[float], digits: int = 0) -> str:

@@ -26,7 +26,6 @@ import conftest
 import numpy as np
 import plotly.graph_objects as go
 import tiny
-from plotly.offline import get_plotlyjs
 from visitor import Visitor
 
 from gpcore.data.datasets import Dataset, load_dataset
@@ -196,16 +195,6 @@ def figure(title: str, points: list[Point]) -> go.Figure:
     )
 
 
-def save(drawn: go.Figure, path: Path) -> None:
-    """As SVG, by Plotly itself in the browser that the tests use too."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    with browser.window() as page:
-        page.add_script_tag(content=get_plotlyjs())
-        options = {"format": "svg", "width": drawn.layout.width, "height": drawn.layout.height}
-        url = page.evaluate("([figure, options]) => Plotly.toImage(figure, options)", [json.loads(drawn.to_json()), options])
-        path.write_text(page.evaluate("(url) => decodeURIComponent(url.slice(url.indexOf(',') + 1))", url))
-
-
 def main() -> None:
     """Measure what is asked for, or all."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
@@ -216,7 +205,7 @@ def main() -> None:
         points = list(GROWTHS[name].measure())
         show(GROWTHS[name].title, points)
         if options.charts:
-            save(figure(GROWTHS[name].title, points), options.charts / f"{name}.svg")
+            browser.save_chart(figure(GROWTHS[name].title, points), options.charts / f"{name}.svg")
 
 
 if __name__ == "__main__":
