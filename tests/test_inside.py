@@ -104,6 +104,11 @@ def test_a_link_to_what_is_not_there_is_explained_and_the_rest_is_shown(app_envi
     assert "Test image 2: Trouser" in text(page)
 
 
+def test_a_run_beside_itself_is_told(app_environment, filled_store):
+    assert "Both sides show the same run" in text(opened(run=f"{filled_store.name}/article-gmp-seed0"))
+    assert "Both sides show the same run" not in text(opened())
+
+
 def test_a_run_deleted_in_another_tab_gives_way_to_another(app_environment, data_folder):
     options = ["--epochs", "1", "--train-images", "64", "--store", str(app_environment), "--data", str(data_folder)]
     assert main(["train", "--pool", "lse", *options]) == 0

@@ -20,6 +20,8 @@ from ui.widgets import csv_button
 READINGS = {"gap": "Every cell of a map counts the same.", "gmp": "Of each map only the brightest cell counts."}
 """What a pooling looks at, in one sentence."""
 
+CLASS_MAPS = "the class maps, what the pooling sees. A dot's area is the weight of its cell, the number is the score."
+
 
 @st.fragment
 def show_layers(scene: Scene, layers: list[Layer]) -> None:
@@ -39,7 +41,7 @@ def show_layers(scene: Scene, layers: list[Layer]) -> None:
         with column:
             show_card(scene, place)
             show_sheet(maps.grid_sheet(grids[place]), f"maps-{place}", f"{scene.names[place]}-layer-{layer.index}")
-    _tell_about(layer, layers, grids, scene.names)
+    _tell_about(layer, layers, grids, scene)
     csv_button("The maps' numbers", lambda: _rows(grids, scene.names), f"layer-{layer.index}.csv", "maps-csv")
 
 
@@ -49,14 +51,15 @@ def _pick_layer(layers: list[Layer]) -> Layer:
     return layers[st.slider("Layer", 0, last, last - 1, key="layer", bind="query-params")]
 
 
-def _tell_about(layer: Layer, layers: list[Layer], grids: Sequence[MapGrid], names: Sequence[str]) -> None:
-    last = len(layers) - 1
+def _tell_about(layer: Layer, layers: list[Layer], grids: Sequence[MapGrid], scene: Scene) -> None:
+    last, pooled = len(layers) - 1, all(look.network.has_class_maps for look in scene.looks)
     meaning = {
         0: "the image itself.",
-        last - 1: "the class maps, what the pooling sees. A dot's area is the weight of its cell, the number is the score.",
+        last - 1: CLASS_MAPS if pooled else "what the last module makes the scores of. Only class maps have dots.",
         last: "the scores.",
     }.get(layer.index, "what the network has made of the image so far.")
-    dead = [f"{len(grid.dead)} of {name}'s {len(grid.maps)} maps" for grid, name in zip(grids, names, strict=True) if grid.dead]
+    named = zip(grids, scene.names, strict=True)
+    dead = [f"{len(grid.dead)} of {name}'s {len(grid.maps)} maps" for grid, name in named if grid.dead]
     dying = f" Dead, zero everywhere on this image: {', '.join(dead)}." if dead else ""
     st.caption(f"Layer **{layer.title}**: {meaning}{dying}")
 

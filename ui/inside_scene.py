@@ -66,6 +66,8 @@ def pick_runs(found: dict[str, Run]) -> tuple[Run, Run]:
     links.explain_choice("run2", comparable, "second run")
     with right:
         second = widgets.pick_run("Second network", "run2", comparable, second_default)
+    if second is first:  # the default can't depend on the first run: a link that leaves it out would open another one
+        st.info("Both sides show the same run: choose another one to compare it with.", icon=":material/content_copy:")
     return first, second
 
 

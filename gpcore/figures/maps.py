@@ -54,8 +54,11 @@ class MapGrid:
 
     @property
     def title_height(self) -> float:
-        """Room for a map's title, as a part of its width: two lines where there are few maps, one where there are many."""
-        return 0.56 if any("\n" in title for title in self.titles) else 0.3
+        """Room for a map's title, as a part of its width: two lines where there are few maps, one where there are many.
+
+        Of more than 64 maps, hidden units, each is hardly wider than its number is high.
+        """
+        return 0.56 if any("\n" in title for title in self.titles) else 0.3 if len(self.numbers) <= 64 else 0.5
 
     def corner(self, place: int) -> tuple[float, float]:
         """Left and top edge of the map at a place, with maps one unit wide and y downwards."""
