@@ -7,6 +7,7 @@ from typing import Any, get_args
 import streamlit as st
 from streamlit.delta_generator import DeltaGenerator
 
+from gpcore.nets.heads import HEAD_LABELS
 from gpcore.recipe import FOLDER_PREFIX, RECIPES, DatasetName, Recipe
 
 FIELDS: dict[str, Field] = {spec.name: spec for spec in dataclasses.fields(Recipe)}
@@ -28,7 +29,7 @@ def ask_for_recipes() -> tuple[list[Recipe], DeltaGenerator]:
         FIELDS["pool"].metadata["choices"],
         selection_mode="multi",
         default=["gap", "gmp"],
-        format_func=str.upper,
+        format_func=HEAD_LABELS.__getitem__,
         wrap=True,
         key="new-pools",
         persist_state="session",
@@ -39,6 +40,7 @@ def ask_for_recipes() -> tuple[list[Recipe], DeltaGenerator]:
         list(RECIPES),
         default="modern",
         required=True,
+        wrap=True,
         key="new-recipe",
         persist_state="session",
         help="Sets all other fields; change from there what you like.",

@@ -12,8 +12,8 @@ from gpcore.figures.theme import POOL_COLOURS
 from gpcore.insight.answers import check_takes_photos
 from gpcore.runs.choice import default_pair
 from gpcore.runs.run import Run
+from ui import links, widgets
 from ui import picture as pictures
-from ui import widgets
 from ui.picture import Picture
 from ui.wording import plain
 
@@ -190,6 +190,7 @@ with widgets.errors_shown():
     chosen_runs = []
     for side, key, title, run_key in zip(sides, ("first", "second"), ("First model", "Second model"), default, strict=True):
         with side:
+            links.explain_choice(key, found, title.lower())
             chosen_runs.append(widgets.pick_run(title, key, found, run_key))
     for run in chosen_runs:
         check_takes_photos(run)
