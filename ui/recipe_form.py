@@ -80,7 +80,7 @@ def explained(field: str) -> str:
     """A field's explanation and what it allows, as a sentence."""
     metadata = FIELDS[field].metadata
     sentence = metadata["help"][0].upper() + metadata["help"][1:]
-    allowed = f", from {metadata['low']:,g} to {metadata['high']:,g}" if "low" in metadata else ""
+    allowed = f", from {metadata['low']:,} to {metadata['high']:,}" if "low" in metadata else ""
     return f"{sentence}{allowed}."
 
 
