@@ -73,7 +73,7 @@ def test_the_form_explains_every_field_and_its_range(store):
             explanation = helps[spec.name.replace("_", " ").capitalize()]
             assert spec.metadata["help"][1:] in explanation
             if "low" in spec.metadata:
-                assert f"{spec.metadata['high']:,g}" in explanation
+                assert f"{spec.metadata['high']:,}" in explanation
 
 
 def test_a_pair_is_queued_with_all_that_was_chosen(store):
