@@ -38,7 +38,7 @@ def test_about_half_of_the_images_are_mirrored_and_the_others_stay(images):
 
 
 @pytest.mark.parametrize("channels", [1, 3])
-def test_a_crop_is_a_shift_by_up_to_two_pixels_with_zeros_coming_in(channels):
+def test_a_crop_is_a_shift_by_up_to_a_pixel_with_zeros_coming_in(channels):
     images = torch.rand(30, channels, 9, 7, generator=generator(5)) + 0.1
     shifts = set()
     for before, after in zip(images, flip_crop(images, generator()), strict=True):
@@ -51,7 +51,7 @@ def test_a_crop_is_a_shift_by_up_to_two_pixels_with_zeros_coming_in(channels):
         ]
         assert len(found) == 1
         shifts.add(found[0])
-    assert len(shifts) > 10
+    assert len(shifts) == 9
 
 
 def shifted(picture: torch.Tensor, down: int, right: int) -> torch.Tensor:

@@ -12,8 +12,9 @@ from gpcore.training.photographic import photographic
 
 Images = Float[Tensor, "n channels height width"]
 
-CROP_PADDING = 2
-"""Pixels of zeros around an image before a crop of its own size is taken out of it."""
+CROP_PADDING = 1
+"""Pixels of zeros around an image before a crop of its own size is taken out of it: FashionMNIST's items fill theirs, and a
+network learns them more slowly, and no better, with 2."""
 
 
 def unchanged(images: Images, generator: torch.Generator) -> Images:
@@ -28,7 +29,7 @@ def flip(images: Images, generator: torch.Generator) -> Images:
 
 
 def flip_crop(images: Images, generator: torch.Generator) -> Images:
-    """`flip`, then move every image by up to 2 pixels in each direction; what comes in from outside is 0."""
+    """`flip`, then move every image by up to a pixel in each direction; what comes in from outside is 0."""
     n, channels, height, width = images.shape
     padded = functional.pad(flip(images, generator), [CROP_PADDING] * 4)
     corners = torch.randint(2 * CROP_PADDING + 1, (2, n), generator=generator).to(images.device)
