@@ -61,7 +61,7 @@ def score_bars(classes: Sequence[str], scores: Sequence[float], trained: Sequenc
     marks = go.Scatter(x=trained, y=classes, mode="markers", marker=mark, name="as trained")
     figure = layout(go.Figure([bars, marks]), HEIGHT, margin={"l": 84, "r": 12, "t": 34, "b": 30}, hovermode="y unified")
     figure.update_traces(hovertemplate="%{x:+.4f}")
-    return figure.update_yaxes(autorange="reversed")
+    return figure.update_yaxes(autorange="reversed", type="category")
 
 
 def places(strengths: Sequence[float]) -> list[float]:
