@@ -4,16 +4,21 @@ The pages lie in `views`: from a folder named `pages` Streamlit would serve a pa
 a fresh server by a link.
 """
 
+from pathlib import Path
+
 import streamlit as st
 
 from ui import collection, workers
 
-st.set_page_config(page_title="Poolscope", page_icon=":material/filter_center_focus:", layout="wide")
+# A file of our own: one of Streamlit's icons would be fetched from another server, which a page without a network has not.
+st.set_page_config(page_title="Poolscope", page_icon=Path("ui/icon.svg"), layout="wide")
+st.html("<style>.stMainBlockContainer { padding-top: 4rem }</style>")
 
 
 def compare() -> None:
     """Go to the page that opens first: it has no path of its own, and whoever writes /compare means it."""
-    st.switch_page("views/compare.py", query_params=st.query_params.to_dict())
+    asked = {name: st.query_params.get_all(name) for name in st.query_params}  # several runs, each by a value of its own
+    st.switch_page("views/compare.py", query_params=asked)
 
 
 page = st.navigation(
