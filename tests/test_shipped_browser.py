@@ -60,3 +60,10 @@ def test_an_example_is_classified_by_both(browser_page: Page, shipped_server: st
     expect(browser_page.get_by_text(re.compile("photo-gap-seed0: "))).to_be_visible(timeout=60_000)
     expect(browser_page.get_by_text(re.compile("photo-gmp-seed0: "))).to_be_visible()
     expect(browser_page.locator(".js-plotly-plot")).to_have_count(5)
+
+
+def test_a_link_with_several_runs_opens_all_of_them(browser_page: Page, shipped_server: str) -> None:
+    runs = ("modern-gap-seed0", "modern-gmp-seed0", "photo-gap-seed0")
+    browser_page.goto(f"{shipped_server}/compare?" + "&".join(f"runs=checkpoints/{run}" for run in runs))
+    for run in runs:
+        expect(browser_page.get_by_text(f"{run} · validation accuracy")).to_be_visible()
