@@ -17,6 +17,7 @@ from gpcore.data.datasets import Split, scaled
 from gpcore.errors import DatasetError
 from gpcore.nets.convnet import ConvNet
 from gpcore.recipe import Output
+from gpcore.training.memory import keep_freed_memory
 
 Part = TypeVar("Part")
 Result = TypeVar("Result")
@@ -113,7 +114,8 @@ def on_all_cores(function: Callable[[Part], Result], parts: Iterable[Part]) -> l
 
 @contextlib.contextmanager
 def one_thread() -> Iterator[None]:
-    """Inside, PyTorch computes each thing on one thread."""
+    """Inside, PyTorch computes each thing on one thread, and from now on in memory that it keeps."""
+    keep_freed_memory()
     threads = torch.get_num_threads()
     torch.set_num_threads(1)
     try:
