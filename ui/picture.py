@@ -31,7 +31,8 @@ THUMBNAIL = 96
 class File(Protocol):
     """What Streamlit's widgets hand over, and what stands in for it: a name and bytes."""
 
-    name: str
+    @property
+    def name(self) -> str: ...
 
     def getvalue(self) -> bytes: ...
 

@@ -1,0 +1,98 @@
+"""The part of *Classify* that shows one picture: how it was prepared, what both models answer and where that comes from."""
+
+import dataclasses
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import streamlit as st
+
+from gpcore.figures.crop import box_of, croppable
+from gpcore.figures.overlay import likeliest, maps_over_photo
+from gpcore.figures.steps import tile
+from gpcore.figures.theme import POOL_COLOURS
+from gpcore.runs.run import Run
+from ui import picture as pictures
+from ui import widgets
+from ui.picture import Picture
+from ui.wording import plain
+
+FOREGROUNDS = {"automatic": "found by itself", "swapped": "the other part", "everything": "the whole box"}
+POLARITIES = {"automatic": "found by itself", "negated": "negated", "kept": "as in the photograph"}
+
+
+def show_picture(picture: Picture, runs: Sequence[Run]) -> None:
+    """One picture: how it was prepared, what both models answer and where that comes from."""
+    if picture.photo is None or picture.prepared is None:
+        st.error(picture.error, icon=":material/broken_image:")
+        return
+    for note in picture.photo.notes:
+        st.info(note, icon=":material/info:")
+    steps = picture.prepared.steps
+    strip = st.container(horizontal=True, gap="small")
+    for step in steps:
+        strip.image(tile(step), step.title, width=132)
+    correct(picture)
+    if st.button("Look inside both networks with this picture", icon=":material/grid_on:", key="look inside"):
+        st.session_state.sent_picture = pictures.sent_on(picture)
+        st.switch_page("views/inside.py")
+    answers = [pictures.answered(picture, run) for run in runs]
+    if any(answer.none_of_these for answer in answers):
+        st.warning(
+            "This is perhaps none of the ten classes: no class stands out from the others as it does for 95 % of "
+            "FashionMNIST's test images. A hat or a skirt makes this warning come up, but so does a hard photograph of clothes "
+            "that the network knows.",
+            icon=":material/help:",
+        )
+    for place, (column, run, answer) in enumerate(zip(st.columns(2, gap="large"), runs, answers, strict=True)):
+        colour = POOL_COLOURS[run.recipe.pool]
+        with column:
+            st.markdown(f"**{plain(run.record.title)}**: {answer.label}")
+            st.plotly_chart(likeliest(answer, colour), key=f"bars-{place}", config=widgets.PLOT_CONFIG)
+            figure = maps_over_photo(picture.photo.pixels, picture.prepared.box, answer, colour)
+            st.plotly_chart(figure, key=f"over-photo-{place}", config=widgets.PLOT_CONFIG)
+
+
+def correct(picture: Picture) -> None:
+    """What to change where the guess is wrong; it is followed before the page is drawn anew, so that it is drawn once."""
+    assert picture.photo is not None
+    crop, part, light = (f"{name} {id(picture)}" for name in ("crop", "part", "light"))
+
+    def follow(**changes: Any) -> None:
+        picture.correct(dataclasses.replace(picture.correction, **changes))
+
+    with st.expander("The wrong part was cut out?", icon=":material/crop:"):
+        photo_side, choices_side = st.columns([1.4, 1], gap="large")
+        with photo_side:
+            st.caption("Drag a box around the object; a double click takes the whole picture again.")
+            st.plotly_chart(
+                croppable(picture.photo.pixels),
+                key=crop,
+                on_select=lambda: follow(box=box_of(st.session_state[crop].selection)),
+                selection_mode="box",
+                theme=None,
+                config=widgets.PLOT_CONFIG | {"displayModeBar": False},
+            )
+        with choices_side:
+            now = picture.correction
+            choose("The object is", FOREGROUNDS, now.foreground, part, lambda: follow(foreground=st.session_state[part]))
+            choose("Light and dark", POLARITIES, now.polarity, light, lambda: follow(polarity=st.session_state[light]))
+
+
+def choose(title: str, options: dict[str, str], chosen: str, key: str, on_change: Callable[[], None]) -> None:
+    """One of a few, the first one being what happens by itself."""
+    st.segmented_control(
+        title, list(options), default=chosen, format_func=options.__getitem__, required=True, key=key, on_change=on_change
+    )
+
+
+def explain_probabilities(runs: Sequence[Run]) -> None:
+    """Why these are not the probabilities that the article's networks were trained with."""
+    with st.expander("What these probabilities mean", icon=":material/percent:"):
+        st.markdown(
+            "The article's recipe puts a sigmoid before the softmax of its loss. A sigmoid lies between 0 and 1, so after the "
+            "softmax no class could ever get more than *e* / (*e* + 9) = 0.23, however sure the network is. Shown here is "
+            "softmax(logits / *T*) instead, with one temperature *T* per network, fitted on FashionMNIST's test images so that "
+            "of the answers given with 80 %, about 80 % are right *there*: "
+            + "; ".join(f"{plain(run.record.title)} has *T* = {pictures.calibration(run).temperature:.2f}" for run in runs)
+            + ". Photographs are harder than the test images, so on them even these are too high."
+        )
