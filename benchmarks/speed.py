@@ -1,6 +1,6 @@
 """How fast training and evaluation are: this project's beside the article's own loop, as anyone would write it.
 
-    PYTHONPATH=.:tests python benchmarks/speed.py [epoch | sprint | evaluation | limit | gpu] [--rounds 3] [--seeds 10]
+    PYTHONPATH=.:tests python benchmarks/speed.py [epoch | sprint | evaluation | limit | memory | gpu] [--rounds 3] [--seeds 10]
         [--charts docs/speed]
 
 `epoch`: one epoch of the article's recipe on all of FashionMNIST, GAP and GMP, with training and validation accuracy after it.
@@ -10,6 +10,7 @@ it, in bfloat16. They take turns, and medians count, also of the quotients of a 
 `sprint`: the recipe `sprint` over several seeds, the processor seconds of its epoch and of one pass over the test images, and
 how often that goes into 60 epochs of the plain loop. `evaluation`: 10,000 test images, counted and as class maps. `limit`: the
 multiplications of a training step at the speed of this processor's matrix product, which no convolution is faster than.
+`memory`: what it brings that a process keeps the memory that it frees (training/memory.py).
 `gpu`, where there is one: 60 epochs of GAP and GMP as one, and a few epochs of 1 and of 32 runs.
 """
 
@@ -31,6 +32,7 @@ from gpcore.insight.features import all_class_maps
 from gpcore.nets.convnet import ConvNet
 from gpcore.recipe import ARTICLE, SPRINT, Recipe
 from gpcore.runs.run import open_run
+from gpcore.training import evaluate as measuring
 from gpcore.training.evaluate import evaluate, one_thread
 from gpcore.training.fit import EpochDone, fit, fit_together
 from gpcore.training.state import TrainingState
@@ -150,18 +152,48 @@ def limit(options: argparse.Namespace) -> None:
         work = statistics.median(seconds(lambda: one @ other) for _ in range(20))
         rate = 2 * 1024**3 / work
         flops = cost(ConvNet("gap"), (1, 28, 28)).flops
-        dataset, recipe = load_dataset("fashion-mnist", DATA), ARTICLE.but(train_images=6400)
-        state = TrainingState.fresh(recipe, dataset, torch.device("cpu"))
-        events = fit(recipe, dataset, state)
-        started = time.perf_counter()
-        while state.step < 100:
-            next(events)
-        step = (time.perf_counter() - started) / 6400
+        step = statistics.median(step_seconds() for _ in range(5))
     # Forward, and two products of the same size backward.
     print(
         f"a training step takes {step * 1e6:.0f} µs per image on one thread; its {3 * flops / 1e6:.1f} million operations at "
         f"{rate / 1e9:.0f} GFLOP/s would take {3 * flops / rate * 1e6:.0f} µs: {3 * flops / rate / step:.0%} of the limit"
     )
+
+
+def step_seconds(batches: int = 100) -> float:
+    """Seconds that a training step takes per image, on one thread."""
+    dataset, recipe = load_dataset("fashion-mnist", DATA), ARTICLE.but(train_images=batches * ARTICLE.batch_size)
+    state = TrainingState.fresh(recipe, dataset, torch.device("cpu"))
+    events = fit(recipe, dataset, state)
+    started = time.process_time()
+    while state.step < batches:
+        next(events)
+    return (time.process_time() - started) / (batches * ARTICLE.batch_size)
+
+
+def memory(options: argparse.Namespace) -> None:
+    """Fresh processes that keep the memory they free, in turns with others that leave it to glibc."""
+    context, found = multiprocessing.get_context("spawn"), {True: [], False: []}
+    for _ in range(2 * options.rounds + 1):
+        for kept, values in found.items():
+            with context.Pool(1) as pool:
+                values.append(pool.apply(with_memory, (kept,)))
+    for kept, values in found.items():
+        step, look = (f"{1e6 * statistics.median(own):.0f} ({1e6 * max(own):.0f})" for own in zip(*values, strict=True))
+        whose = "kept" if kept else "left to glibc"
+        print(f"memory {whose}: a step takes {step} µs per image, an evaluation {look}; median (most)")
+
+
+def with_memory(kept: bool) -> tuple[float, float]:
+    """The processor's seconds per image of a step and of an evaluation."""
+    if not kept:
+        measuring.keep_freed_memory = lambda: None  # type: ignore[assignment]
+    step = statistics.median(step_seconds(30) for _ in range(5))
+    network, test = ConvNet("gap").eval(), load_dataset("fashion-mnist", DATA).test.first(2500)
+    started = time.process_time()
+    for _ in range(5):
+        evaluate(network, test, "logits")
+    return step, (time.process_time() - started) / 5 / len(test)
 
 
 def gpu(options: argparse.Namespace) -> None:
@@ -186,7 +218,7 @@ def together(recipes: list[Recipe], dataset: Dataset) -> float:
     return seconds(lambda: list(fit_together(recipes, dataset, states)))
 
 
-MEASUREMENTS = {"limit": limit, "evaluation": evaluation, "epoch": epoch, "sprint": sprint, "gpu": gpu}
+MEASUREMENTS = {"limit": limit, "memory": memory, "evaluation": evaluation, "epoch": epoch, "sprint": sprint, "gpu": gpu}
 
 
 def main() -> None:
