@@ -1,5 +1,5 @@
 # make app          the dashboard, in a browser                     make test     the tests
-# make checkpoints  train the shipped runs again (an hour)         make check    format, lint, types, and the tests
+# make checkpoints  train the shipped runs anew, one seed (hours)  make check    format, lint, types, and the tests
 # make evidence     train what the shipped studies lack (hours)    make bench    the measured claims
 # Needs Python 3.11 or newer, nothing else: the first call makes .venv and installs what is required.
 

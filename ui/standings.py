@@ -46,7 +46,7 @@ def show_verdict(found: dict[str, Run]) -> list[Setting]:
         )
         return []
     for setting in several:
-        if not setting.on_canvas:
+        if setting.accuracies.verdicts and not setting.on_canvas:
             st.markdown(f":material/balance: **{plain(setting.title)}** — {setting.accuracies.sentence}")
     for rows in overviews(several):
         columns = {name: st.column_config.TextColumn(width=WIDTHS.get(name, 102)) for name in rows[0]}

@@ -95,7 +95,8 @@ def chapters(source: Source) -> list[Chapter]:
 
 
 def _verdict(several: Sequence[Setting], source: Source) -> Chapter:
-    sentences = [f"{setting.title}: {setting.accuracies.sentence}" for setting in several if not setting.on_canvas]
+    compared = [setting for setting in several if setting.accuracies.verdicts and not setting.on_canvas]
+    sentences = [f"{setting.title}: {setting.accuracies.sentence}" for setting in compared]
     commands = [command for setting in several for command in _studies(setting.accuracies, source)]
     legend = f"Validation accuracy in per cent, mean ± 95 % interval over seeds. {LEGEND}."
     first, *further = overviews(several)
