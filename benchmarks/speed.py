@@ -18,6 +18,8 @@ import argparse
 import multiprocessing
 import os
 import statistics
+import subprocess
+import sys
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -32,7 +34,6 @@ from gpcore.insight.features import all_class_maps
 from gpcore.nets.convnet import ConvNet
 from gpcore.recipe import ARTICLE, SPRINT, Recipe
 from gpcore.runs.run import open_run
-from gpcore.training import evaluate as measuring
 from gpcore.training.evaluate import evaluate, one_thread
 from gpcore.training.fit import EpochDone, fit, fit_together
 from gpcore.training.state import TrainingState
@@ -173,27 +174,15 @@ def step_seconds(batches: int = 100) -> float:
 
 def memory(options: argparse.Namespace) -> None:
     """Fresh processes that keep the memory they free, in turns with others that leave it to glibc."""
-    context, found = multiprocessing.get_context("spawn"), {True: [], False: []}
-    for _ in range(2 * options.rounds + 1):
-        for kept, values in found.items():
-            with context.Pool(1) as pool:
-                values.append(pool.apply(with_memory, (kept,)))
-    for kept, values in found.items():
-        step, look = (f"{1e6 * statistics.median(own):.0f} ({1e6 * max(own):.0f})" for own in zip(*values, strict=True))
-        whose = "kept" if kept else "left to glibc"
-        print(f"memory {whose}: a step takes {step} µs per image, an evaluation {look}; median (most)")
-
-
-def with_memory(kept: bool) -> tuple[float, float]:
-    """The processor's seconds per image of a step and of an evaluation."""
-    if not kept:
-        measuring.keep_freed_memory = lambda: None  # type: ignore[assignment]
-    step = statistics.median(step_seconds(30) for _ in range(5))
-    network, test = ConvNet("gap").eval(), load_dataset("fashion-mnist", DATA).test.first(2500)
-    started = time.process_time()
-    for _ in range(5):
-        evaluate(network, test, "logits")
-    return step, (time.process_time() - started) / 5 / len(test)
+    found: dict[str, list[tuple[float, float]]] = {"kept": [], "left to glibc": []}
+    for _ in range(options.rounds):
+        for how, values in found.items():
+            command = [sys.executable, Path(__file__).with_name("memory.py"), how]
+            step, look = subprocess.run(command, capture_output=True, text=True, check=True).stdout.split()
+            values.append((float(step), float(look)))
+    for how, values in found.items():
+        step, look = (f"{statistics.median(own):.0f} ({max(own):.0f})" for own in zip(*values, strict=True))
+        print(f"memory {how}: a step takes {step} µs per image, an evaluation {look}; median (most)")
 
 
 def gpu(options: argparse.Namespace) -> None:

@@ -17,8 +17,9 @@ IN_ONE_PIECE = 32 * 2**20
 def keep_freed_memory() -> None:
     """Have glibc keep the maps of a layer, some megabytes, when they are freed, since the next batch needs as much again.
 
-    By itself it may hand them back and fetch them anew, page by page. By the chance of what lies beside them that costs a tenth
-    of an evaluation, or more, and now and then of a step too (benchmarks/speed.py memory). Without glibc nothing happens.
+    By itself it may hand them back and fetch them anew, page by page: whether it does is the chance of what lies beside them,
+    and where it does a step takes a fifth longer and an evaluation a half (benchmarks/speed.py memory). Without glibc nothing
+    happens.
     """
     try:
         options = ctypes.CDLL(None).mallopt

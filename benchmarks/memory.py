@@ -1,0 +1,47 @@
+"""The processor's microseconds per image of a step and of an evaluation in this process (`speed.py memory` runs it in turns).
+
+PYTHONPATH=.:tests python benchmarks/memory.py kept | "left to glibc"
+"""
+
+import sys
+import time
+from pathlib import Path
+
+import torch
+from torch.nn import functional
+
+from gpcore.data.datasets import load_dataset, scaled
+from gpcore.nets.convnet import ConvNet
+from gpcore.training.memory import keep_freed_memory
+
+if sys.argv[1] == "kept":
+    keep_freed_memory()
+torch.set_num_threads(1)
+dataset, network = load_dataset("fashion-mnist", Path("data")), ConvNet("gap")
+optimizer = torch.optim.Adam(network.parameters(), fused=True)
+
+
+def steps(count: int = 64, size: int = 64) -> int:
+    """Train on the first images; how many."""
+    train = dataset.train.first(count * size)
+    for images, labels in zip(train.images.split(size), train.labels.split(size), strict=True):
+        loss = functional.cross_entropy(network(scaled(images)), labels)
+        optimizer.zero_grad()
+        loss.backward()
+        optimizer.step()
+    return count * size
+
+
+@torch.inference_mode()
+def looks(count: int = 16, size: int = 250) -> int:
+    """Look at the first test images; how many."""
+    for images in dataset.test.first(count * size).images.split(size):
+        network(scaled(images))
+    return count * size
+
+
+for work in (steps, looks):
+    work()  # what is done but once
+    started = time.process_time()
+    images = sum(work() for _ in range(5))
+    print(1e6 * (time.process_time() - started) / images)
