@@ -1,6 +1,6 @@
 # make app          the dashboard, in a browser                     make test     the tests
-# make checkpoints  train the shipped runs anew, one seed (hours)  make check    format, lint, types, and the tests
-# make evidence     train what the shipped studies lack (hours)    make bench    the measured claims
+# make checkpoints  train the single runs anew (an hour), then      make check    format, lint, types, and the tests
+# make evidence     train what the shipped studies lack (hours)     make bench    the measured claims
 # Needs Python 3.11 or newer, nothing else: the first call makes .venv and installs what is required.
 
 PYTHON ?= python3

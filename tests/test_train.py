@@ -15,7 +15,7 @@ from streamlit.testing.v1 import AppTest
 from gpcore.insight.starvation import explained, starved_classes
 from gpcore.recipe import ARTICLE, MODERN, Recipe
 from gpcore.runs import launcher, worker
-from gpcore.runs.estimate import estimate, seconds_left
+from gpcore.runs.estimate import STEP_COST, estimate, seconds_left
 from gpcore.runs.store import Store
 from ui import workers
 from ui.live_feed import feed
@@ -259,6 +259,10 @@ def test_an_estimate_follows_from_what_earlier_runs_took(store, images):
     assert same.seconds == pytest.approx(record.seconds)
     assert estimate(record.recipe.but(epochs=6), [record], "cpu").seconds == pytest.approx(3 * record.seconds)
     assert estimate(record.recipe, [record], "cuda") is None
+    seen, test = record.progress["training_images"], sum(map(sum, record.last.confusion))
+    without_50 = ((seen - 50) * (STEP_COST + 1) + test) / (seen * (STEP_COST + 1) + test)
+    held_out = estimate(record.recipe.but(held_out=50), [record], "cpu")
+    assert held_out.seconds == pytest.approx(without_50 * record.seconds)
     assert estimate(MODERN, [record], "cpu") is None
     under_way = dataclasses.replace(record, progress={"step": 30, "steps": 40}, recipe=record.recipe.but(epochs=4))
     assert seconds_left(under_way) == pytest.approx(record.seconds / 2)

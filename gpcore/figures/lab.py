@@ -47,8 +47,7 @@ def position_sheet(found: PositionMap, title: str) -> Sheet:
 def crossover(found: Series) -> go.Figure:
     """Accuracy along a series of canvases: for each pooling a line through the means, with its 95 % interval, and every seed.
 
-    Canvases stand at even distances and the poolings beside each other, so that no interval covers another. Student's t
-    knows no bounds; the drawn intervals end at 0 and 1.
+    Canvases stand at even distances and the poolings beside each other, so that no interval covers another.
     """
     figure, places = go.Figure(), {value: place for place, value in enumerate(found.tables)}
     for number, (pool, standings) in enumerate(found.lines.items()):
@@ -59,6 +58,7 @@ def crossover(found: Series) -> go.Figure:
             for place, standing in zip(x, standings.values(), strict=True)
             for accuracy in standing.accuracies.values()
         ]
+        below, above = zip(*(mean.within(0, 1) for mean in means), strict=True)
         one = {"legendgroup": pool, "name": HEAD_LABELS[pool]}
         figure.add_scatter(
             x=[place for place, _ in seeds],
@@ -72,11 +72,7 @@ def crossover(found: Series) -> go.Figure:
         figure.add_scatter(
             x=x,
             y=[mean.value for mean in means],
-            error_y={
-                "array": [min(mean.margin or 0, 1 - mean.value) for mean in means],
-                "arrayminus": [min(mean.margin or 0, mean.value) for mean in means],
-                "thickness": 1.5,
-            },
+            error_y={"array": above, "arrayminus": below, "thickness": 1.5},
             mode="lines+markers",
             line={"color": POOL_COLOURS[pool], "width": 2},
             customdata=[mean.count for mean in means],

@@ -14,15 +14,11 @@ ROW_HEIGHT = 44
 
 
 def over_seeds(table: Table, title: str = "validation accuracy", lowest: float = 0) -> go.Figure:
-    """What was measured, with the 95 % interval of the mean over seeds, the highest mean on top.
-
-    Student's t knows no bounds; the drawn intervals end at `lowest` and at 1.
-    """
+    """What was measured, between `lowest` and 1, with the 95 % interval of the mean over seeds, the highest mean on top."""
     figure = go.Figure()
     for standing in table.standings:
         numbers, mean = standing.accuracies, standing.mean
-        margin = mean.margin or 0.0
-        above, below = min(margin, 1 - mean.value), min(margin, mean.value - lowest)
+        below, above = mean.within(lowest, 1)
         _row(figure, standing.pool, list(numbers), list(numbers.values()), mean.value, above, below, f"{mean.value:.2%}")
     figure.update_xaxes(title=title, tickformat=PERCENT)
     return _rows(figure, len(table.standings))

@@ -58,6 +58,12 @@ class Mean:
         quantile = stats.t.ppf((1 + CONFIDENCE) / 2, count - 1)
         return cls(float(np.mean(values)), float(quantile * np.std(values, ddof=1) / math.sqrt(count)), count)
 
+    def within(self, lowest: float, highest: float) -> tuple[float, float]:
+        """How far the interval reaches below the mean and above it, ended at what such a number can be: Student's t knows no
+        bounds, and of few numbers that scatter it passes them."""
+        margin = self.margin or 0.0
+        return min(margin, self.value - lowest), min(margin, highest - self.value)
+
 
 @dataclass(frozen=True)
 class Paired:

@@ -13,8 +13,7 @@ from gpcore.training.photographic import photographic
 Images = Float[Tensor, "n channels height width"]
 
 CROP_PADDING = 1
-"""Pixels of zeros around an image before a crop of its own size is taken out of it: FashionMNIST's items fill theirs, and a
-network learns them more slowly, and no better, with 2."""
+"""Pixels of zeros around an image before a crop of its own size is taken out of it: FashionMNIST's items nearly fill theirs."""
 
 
 def unchanged(images: Images, generator: torch.Generator) -> Images:
