@@ -9,6 +9,8 @@ from streamlit.testing.v1 import AppTest
 
 from gpcore.data.datasets import Dataset
 from gpcore.insight.settings import Setting
+from gpcore.report.parts import Source, chapters
+from gpcore.runs.run import Run
 from gpcore.runs.store import Store
 from ui import standings, workers
 
@@ -104,6 +106,17 @@ def test_a_study_is_queued_trained_and_judged(empty_environment: Path, images: P
     assert page.selectbox(key="setting").options == ["article on three, 1 epoch"]
     assert "Holm" in text
     assert "Too few seeds to tell" in text
+
+
+def test_seeds_of_one_head_have_no_verdict_but_their_tabs(empty_environment: Path, images: Path) -> None:
+    store = Store(empty_environment)
+    for seed in (0, 1):
+        tiny.train(store, tiny.recipe(images, epochs=1, seed=seed))
+    page = AppTest.from_file("../dashboard.py", default_timeout=60).run()
+    assert "with one head alone" in shown(page)
+    assert page.selectbox(key="setting").options == ["modern on three, 1 epoch, batch size 8"]
+    source = Source([Run(store, run) for run in store.runs()], [], Path("data"), store.folder)
+    assert [chapter.title for chapter in chapters(source)] == ["modern on three, 1 epoch, batch size 8"]
 
 
 def test_settings_on_folders_of_one_name_are_told_apart(images: Path, tmp_path: Path) -> None:

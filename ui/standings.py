@@ -36,7 +36,10 @@ WIDTHS = {"dataset": 98, "seeds": 58, "MLP with dropout": 122, "recipe": None}
 
 
 def show_verdict(found: dict[str, Run]) -> list[Setting]:
-    """One sentence and one row of a table for every setting that has been trained with several seeds; those settings."""
+    """One sentence and one row of a table for every setting in which several seeds compare several heads.
+
+    Returned are all settings with several seeds.
+    """
     several = [setting for setting in _settings(found, _marks(found)) if setting.seeds > 1]
     if not several:
         st.info(
@@ -45,10 +48,16 @@ def show_verdict(found: dict[str, Run]) -> list[Setting]:
             icon=":material/casino:",
         )
         return []
-    for setting in several:
-        if setting.accuracies.verdicts and not setting.on_canvas:
+    compared = [setting for setting in several if setting.compared]
+    if not compared:
+        st.info(
+            "Several seeds have been trained, but with one head alone. A study below trains another.", icon=":material/casino:"
+        )
+        return several
+    for setting in compared:
+        if not setting.on_canvas:
             st.markdown(f":material/balance: **{plain(setting.title)}** — {setting.accuracies.sentence}")
-    for rows in overviews(several):
+    for rows in overviews(compared):
         columns = {name: st.column_config.TextColumn(width=WIDTHS.get(name, 102)) for name in rows[0]}
         columns["dataset"] = st.column_config.TextColumn(pinned=True, width=WIDTHS["dataset"])
         st.dataframe(pd.DataFrame(rows), hide_index=True, width="stretch", column_config=columns)

@@ -44,6 +44,11 @@ class Setting:
         """Whether it is a point of the crossover, which *Lab* draws."""
         return self.recipe.dataset.startswith(CANVAS_PREFIX)
 
+    @property
+    def compared(self) -> bool:
+        """Whether there is a verdict: several seeds, and two heads that share one."""
+        return self.seeds > 1 and bool(self.accuracies.verdicts)
+
     @cached_property
     def accuracies(self) -> Table:
         """Validation accuracy after the last epoch."""

@@ -86,7 +86,8 @@ class Source:
 def chapters(source: Source) -> list[Chapter]:
     """All that is told, the most important first."""
     several = [setting for setting in settings(source.found) if setting.seeds > 1]
-    told = [_verdict(several, source)] if several else []
+    compared = [setting for setting in several if setting.compared]
+    told = [_verdict(compared, source)] if compared else []
     told += [_crossover(found, source) for found in series(each.accuracies for each in several)]
     apart = [each for each in several if not each.on_canvas]
     told += [Chapter(each.title, _or_why_not(each.title, partial(_setting_parts, each, source))) for each in apart]
@@ -94,12 +95,11 @@ def chapters(source: Source) -> list[Chapter]:
     return told + ([Chapter(together, _or_why_not(together, partial(_run_parts, source)))] if source.chosen else [])
 
 
-def _verdict(several: Sequence[Setting], source: Source) -> Chapter:
-    compared = [setting for setting in several if setting.accuracies.verdicts and not setting.on_canvas]
-    sentences = [f"{setting.title}: {setting.accuracies.sentence}" for setting in compared]
-    commands = [command for setting in several for command in _studies(setting.accuracies, source)]
+def _verdict(compared: Sequence[Setting], source: Source) -> Chapter:
+    sentences = [f"{setting.title}: {setting.accuracies.sentence}" for setting in compared if not setting.on_canvas]
+    commands = [command for setting in compared for command in _studies(setting.accuracies, source)]
     legend = f"Validation accuracy in per cent, mean ± 95 % interval over seeds. {LEGEND}."
-    first, *further = overviews(several)
+    first, *further = overviews(compared)
     parts = [Part("Over seeds", [*sentences, legend], None, first, commands)]
     parts += [Part("On canvases", [], None, rows, commands) for rows in further]
     return Chapter("The verdict", [*parts, Part("The rule", [RULE])])
