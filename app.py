@@ -1,6 +1,8 @@
 """Poolscope: `streamlit run app.py`."""
 
+import gc
 import importlib
+import sys
 import threading
 
 import streamlit as st
@@ -17,9 +19,21 @@ def live(request: Request) -> Response:
 
 
 def import_ahead() -> None:
-    """Import what takes seconds while the server starts and the browser fetches its part of Streamlit."""
-    for name in ("torch", "plotly.graph_objects", "pandas", "scipy.stats"):
-        importlib.import_module(name)
+    """Import what takes seconds while the server starts and the browser fetches its part of Streamlit.
+
+    Meanwhile nothing becomes garbage that is worth looking for, and the server's thread need not wait for its turn as long as
+    Python would let it: both cost a first visitor most of a second (benchmarks/cold_start.py).
+    """
+    usual = sys.getswitchinterval()
+    sys.setswitchinterval(0.0005)
+    gc.disable()
+    try:
+        for name in ("torch", "plotly.graph_objects", "pandas", "scipy.stats"):
+            importlib.import_module(name)
+    finally:
+        gc.freeze()
+        gc.enable()
+        sys.setswitchinterval(usual)
 
 
 threading.Thread(target=import_ahead, daemon=True).start()

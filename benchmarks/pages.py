@@ -33,11 +33,15 @@ class Change:
 
 
 def compare(page: Page) -> dict[str, Iterator[Change]]:
-    """Runs come and go."""
-    box, regions = page.locator(".st-key-runs input"), (".st-key-accuracy", ".st-key-loss")
+    """Runs come and go; the seeds of another setting are looked at."""
+    box, regions = page.locator(".st-key-runs input"), (".st-key-curves",)
     add = Change(lambda: box.press("Enter"), regions, lambda: (box.click(), box.fill("modern-gap")))
     remove = Change(lambda: box.press("Backspace"), regions, box.focus)
-    return {"add or remove a run": itertools.cycle([add, remove])}
+    settings = page.locator(".st-key-setting input")
+    return {
+        "add or remove a run": itertools.cycle([add, remove]),
+        "setting": _through_options(settings, (".st-key-standings", ".st-key-differences")),
+    }
 
 
 def train(page: Page) -> dict[str, Iterator[Change]]:
@@ -113,7 +117,7 @@ def _highlight(box: Locator, key: str) -> None:
 
 
 PAGES = {
-    "compare": (compare, "compare", ".st-key-loss svg"),
+    "compare": (compare, "compare", ".st-key-curves canvas"),
     "train": (train, "train", ".st-key-live canvas"),
     "inside": (inside, "inside?layer=16", ".st-key-maps-1 canvas"),
     "classify": (classify, "classify", ".st-key-first"),

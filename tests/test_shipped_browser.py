@@ -42,7 +42,7 @@ def test_compare_opens_on_the_article(browser_page: Page, shipped_server: str) -
         expect(browser_page.get_by_text(f"{record.last.validation_accuracy:.2%}", exact=True)).to_be_visible(timeout=60_000)
     expect(browser_page.get_by_text("18,370 parameters").first).to_be_visible()
     expect(browser_page.get_by_text(re.compile("article-gap-seed0 is .* points ahead of article-gmp-seed0"))).to_be_visible()
-    expect(browser_page.locator(".js-plotly-plot .legend", has_text="the article's GAP")).to_be_visible()
+    expect(browser_page.locator(".chart.accuracies .legend", has_text="the article's GAP")).to_be_visible()
 
 
 def test_inside_opens_on_the_trouser_that_both_recognise(browser_page: Page, shipped_server: str) -> None:

@@ -83,11 +83,10 @@ def test_a_head_without_a_common_seed_is_ranked_and_not_judged():
 
 def test_drawn_intervals_end_where_an_accuracy_does():
     [table] = tables(measured(gap=[0.1, 0.2, 0.9], gmp=[0.1, 0.9, 0.9]))
-    intervals = [trace for trace in over_seeds(table).data if trace.error_x.array]
+    intervals = [row.interval for row in over_seeds(table).rows]
     assert len(intervals) == 2
-    for trace in intervals:
-        assert trace.x[0] - trace.error_x.arrayminus[0] >= 0
-        assert trace.x[0] + trace.error_x.array[0] <= 1
+    for low, high in intervals:
+        assert 0 <= low < high <= 1
 
 
 def test_a_title_names_what_was_changed():

@@ -91,7 +91,7 @@ def shown_batches(page: Page) -> list[float]:
 
 def batch_read(page: Page) -> int:
     """The batch that is read, beside both losses there; a run may not have come so far yet."""
-    told = page.locator(f"{CHART} .legend").inner_text()
+    told = "\n".join(page.locator(f"{CHART} .{part}").inner_text() for part in ("read", "legend"))
     found = re.search(r"batch ([\d,]+)", told)
     assert found, told
     assert len(re.findall(r"\d\.\d{4}|–", told)) == 2, told

@@ -7,6 +7,7 @@ from pathlib import Path
 import streamlit as st
 
 from gpcore.errors import GpcoreError
+from gpcore.figures import charts
 from gpcore.insight.starvation import explained, starved_classes
 from gpcore.runs.run import Run
 from gpcore.runs.store import Store
@@ -23,7 +24,7 @@ HTML = """
   <div class="runs"></div>
   <div class="charts"></div>
   <p>Validation accuracy is drawn strong, training accuracy thin. Drag across a part of a chart to enlarge it; a double click
-    shows all of it again.</p>
+    shows all of it again. A click on a name hides its curve.</p>
   <details><summary>Learning rate and seconds per epoch</summary><div class="charts"></div></details>
 </div>
 """
@@ -36,26 +37,15 @@ CSS = """
 .live .bar { height: 8px; margin-top: 4px; border-radius: 4px; overflow: hidden;
   background: var(--st-secondary-background-color); }
 .live .bar div { height: 100%; background: var(--st-primary-color); }
-.live p, .live .promise { opacity: 0.65; }
-.live .charts { display: grid; grid-template-columns: repeat(auto-fit, minmax(min(100%, 320px), 1fr)); gap: 16px; }
-.live .chart { position: relative; min-width: 0; min-height: 370px; }
-.live .legend { display: flex; flex-wrap: wrap; gap: 2px 14px; min-height: 40px; align-content: flex-end; font-size: 13px; }
-.live .legend i { display: inline-block; width: 18px; margin-right: 5px; vertical-align: middle; border-top: 3px solid; }
-.live .legend b { display: inline-block; min-width: 46px; font-variant-numeric: tabular-nums; }
-.live .promise { position: absolute; inset: 0; display: grid; place-items: center; text-align: center; pointer-events: none; }
+.live p { opacity: 0.65; }
 .live summary { cursor: pointer; margin-bottom: 8px; }
-.live .u-select { background: color-mix(in srgb, var(--st-primary-color) 20%, transparent); }
 """
 
-_FOLDER = Path(__file__).parent
-
-
-def _text(*names: str) -> str:
-    return "\n".join((_FOLDER / name).read_text("utf-8") for name in names)
-
-
 _mounted = st.components.v2.component(
-    "poolscope_live", html=HTML, css=_text("vendor/uplot.css") + CSS, js=_text("vendor/uplot.js", "live.js")
+    "poolscope_live",
+    html=HTML,
+    css=charts.stylesheet() + CSS,
+    js=charts.script() + Path(__file__).with_suffix(".js").read_text("utf-8"),
 )
 
 

@@ -14,7 +14,7 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
 from gpcore.errors import GpcoreError, StoreError
-from gpcore.figures import training as figures
+from gpcore.figures import charts, training
 from gpcore.figures.training import Trace
 from gpcore.runs.estimate import seconds_left
 from gpcore.runs.records import Epoch, LossCurve, RunRecord
@@ -51,14 +51,14 @@ def _answer(folder: Any, chosen: Sequence[str], seen: str | None) -> dict[str, A
     if version == seen:
         return None
     traces = [_trace(store, run) for run in shown]
-    charts = (figures.batch_losses, figures.accuracies, figures.learning_rates, figures.seconds)
+    drawn = (training.batch_losses, charts.accuracies, training.learning_rates, training.seconds)
     return {
         "situation": now,
         "version": version,
         "active": bool(active),
         "runs": [_progress(run, active) for run in active[:LISTED]],
         "more": max(0, len(active) - LISTED),
-        "charts": [chart(traces).to_json() for chart in charts],
+        "charts": [chart(traces).to_json() for chart in drawn],
     }
 
 
@@ -106,7 +106,7 @@ def _doing(run: RunRecord) -> str:
 
 def _trace(store: Store, run: RunRecord) -> Trace:
     losses, epochs = _curves(str(store.folder), run.id, run.created, run.progress.get("step", 0), run.epochs_done)
-    return Trace(run.title, run.recipe.pool, losses, epochs)
+    return Trace(run.title, run.recipe.pool, epochs, losses)
 
 
 @functools.lru_cache(maxsize=64)

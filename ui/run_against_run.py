@@ -5,16 +5,47 @@ from collections.abc import Callable, Sequence
 import streamlit as st
 from streamlit.delta_generator import DeltaGenerator
 
-from gpcore.figures import calibration, curves
-from gpcore.figures.curves import Curve
+from gpcore.figures import calibration, charts, confusion
+from gpcore.figures.charts import Curve
 from gpcore.figures.theme import POOL_COLOURS
 from gpcore.insight.comparison import PairedCount, accuracy_interval, other_differences, verdict
 from gpcore.insight.reliability import Reliability
+from gpcore.runs.choice import default_pair
 from gpcore.runs.run import Run
-from ui import cached, inside_memory
+from ui import cached, inside_memory, links, report_button
+from ui.charts import show_charts
 from ui.inside_memory import Snapshot
 from ui.widgets import csv_button, errors_shown, figure_shown
 from ui.wording import plain
+
+MOST_RUNS = 6
+
+
+@st.fragment
+def show(found: dict[str, Run]) -> None:
+    """Which runs, and all about them; the rest of the page stands still while others are chosen."""
+    st.subheader("Run against run")
+    links.explain_choice("runs", found, "run")
+    chosen_keys = st.multiselect(
+        "Runs to compare",
+        list(found),
+        list(dict.fromkeys(default_pair(found))),
+        max_selections=MOST_RUNS,
+        key="runs",
+        bind="query-params",
+        help="The first two are set against each other in the verdict. Type a part of a name to find a run of a study.",
+    )
+    chosen = [found[key] for key in chosen_keys]
+    if len(chosen) > 1:
+        with errors_shown(go_on=True):  # the verdict needs the test images, the rest does not
+            say_verdict(chosen[0], chosen[1])
+    if chosen:
+        with errors_shown(go_on=True):
+            show_metrics(chosen)
+            show_details(chosen)
+    else:
+        st.info("Choose at least one run above.", icon=":material/arrow_upward:")
+    report_button.show(found, chosen)
 
 
 def say_verdict(first: Run, second: Run) -> None:
@@ -52,7 +83,6 @@ def show_metrics(chosen: Sequence[Run]) -> None:
             st.caption(f"{cached.parameters(run):,} parameters · training accuracy {last.training_accuracy:.2%}")
 
 
-@st.fragment
 def show_details(chosen: Sequence[Run]) -> None:
     """The runs' figures, in tabs of which only the open one is computed."""
     parts: dict[str, Callable[[Sequence[Run]], None]] = {
@@ -70,16 +100,14 @@ def show_details(chosen: Sequence[Run]) -> None:
 def _show_curves(chosen: Sequence[Run]) -> None:
     drawn = [_curve(run) for run in chosen]
     article = all(run.recipe.name == "article" and run.recipe.dataset == "fashion-mnist" for run in chosen)
-    left, right = st.columns(2)
-    with left:
-        figure_shown(curves.accuracy_curves(drawn, milestones=article), "accuracy", "accuracy")
-    with right:
-        figure_shown(curves.loss_curves(drawn), "loss", "loss")
+    show_charts([charts.accuracies(drawn, milestones=article), charts.losses(drawn)], "curves")
+    told = "Strong: validation. Thin: training. Drag across a part of a chart to enlarge it, double-click for all of it."
     if article:
-        st.caption(
-            "Diamonds are what the article itself reports. Its accuracy is taken from the sigmoids, many of which are exactly "
+        told += (
+            " Circles are what the article itself reports. Its accuracy is taken from the sigmoids, many of which are exactly "
             "1.0 in float32: such ties go to the lower class. The same weights score a little more on the logits."
         )
+    st.caption(told)
     rows = [
         {"run": curve.name} | {name: value for name, value in vars(epoch).items() if name != "confusion"}
         for curve in drawn
@@ -92,7 +120,7 @@ def _show_confusion(chosen: Sequence[Run]) -> None:
     for place, (run, column) in enumerate(zip(chosen, _abreast(chosen, 2), strict=True)):
         with column:
             st.markdown(f"**{plain(run.record.title)}** · per cent of each actual class")
-            figure_shown(curves.confusion_matrix(_curve(run), run.classes), f"confusion-{place}", f"{run.id}-confusion")
+            figure_shown(confusion.confusion_matrix(_curve(run), run.classes), f"confusion-{place}", f"{run.id}-confusion")
 
 
 def _show_calibration(chosen: Sequence[Run]) -> None:
@@ -118,7 +146,7 @@ def _show_answers(chosen: Sequence[Run]) -> None:
     )
     for place, run in enumerate(chosen):
         st.markdown(f"**{plain(run.record.title)}**")
-        figure_shown(curves.answers_over_epochs(_curve(run), run.classes), f"answers-{place}", f"{run.id}-answers")
+        figure_shown(confusion.answers_over_epochs(_curve(run), run.classes), f"answers-{place}", f"{run.id}-answers")
 
 
 def _abreast(chosen: Sequence[Run], most: int) -> list[DeltaGenerator]:

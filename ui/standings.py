@@ -28,6 +28,8 @@ from gpcore.insight.standings import LEGEND, RULE, Table
 from gpcore.nets.heads import HEAD_LABELS
 from gpcore.runs.run import Run
 from ui import links
+from ui.charts import show_charts
+from ui.drawing import show_rows
 from ui.widgets import csv_button, errors_shown, figure_shown
 from ui.wording import plain
 
@@ -110,9 +112,9 @@ def _show_seeds(setting: Setting) -> None:
     table = setting.accuracies
     left, right = st.columns(2, gap="large")
     with left:
-        figure_shown(figures.over_seeds(table), "standings", "accuracy-over-seeds")
+        show_rows(figures.over_seeds(table), "standings", "accuracy-over-seeds")
     with right:
-        figure_shown(figures.differences(table), "differences", "paired-differences")
+        show_rows(figures.differences(table), "differences", "paired-differences")
     st.caption(
         "First every seed and the mean with its 95 % interval; then the same seeds in pairs, with a 95 % bootstrap interval."
     )
@@ -131,8 +133,11 @@ def _by_seed(table: Table, name: str) -> list[dict[str, Any]]:
 
 def _show_learning(setting: Setting) -> None:
     drawn = bands(curves_of(setting))
-    figure_shown(learning.learning_curves(drawn), "learning", "learning-curves")
-    st.caption("Strong: validation accuracy, the mean with a band from the lowest seed to the highest. Dotted: training.")
+    show_charts([learning.learning_curves(drawn)], "learning")
+    st.caption(
+        "Strong: validation accuracy, the mean with a band from the lowest seed to the highest. Dotted: training. Drag across "
+        "a part to enlarge it, double-click for all of it; a click on a name hides it."
+    )
     rows = [
         {"pooling": band.pool, "epoch": epoch, "mean": mean, "lowest": low, "highest": high, "training": training}
         for band in drawn
@@ -145,7 +150,7 @@ def _show_overfitting(setting: Setting) -> None:
     if sentence := overfitting_sentence(setting):
         st.markdown(f":material/gavel: {sentence}")
     table, title = setting.overfitting, "training less validation accuracy"
-    figure_shown(figures.over_seeds(table, title, lowest=-1), "overfitting", "overfitting")
+    show_rows(figures.over_seeds(table, title, lowest=-1), "overfitting", "overfitting")
     st.caption(
         "How much better a network is, after its last epoch, on the images that it has seen than on new ones; 95 % intervals "
         "over seeds."
@@ -172,7 +177,12 @@ def _show_times(setting: Setting) -> None:
     target = st.number_input("Validation accuracy to reach (%)", 0, 100, round(100 * best), key=key)
     reached = times_to(target / 100, setting, curves)
     device = usual_device(setting)
-    figure_shown(learning.times(reached, device), "times", "time-to-accuracy")
+    epochs, seconds = learning.times(reached, device)
+    left, right = st.columns(2, gap="large")
+    with left:
+        show_rows(epochs, "epochs-to", "epochs-to-accuracy")
+    with right:
+        show_rows(seconds, "seconds-to", "seconds-to-accuracy")
     if never := never_reached(reached):
         st.markdown(f":material/timer_off: {never}")
     st.caption(

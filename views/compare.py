@@ -3,11 +3,8 @@
 import pandas as pd
 import streamlit as st
 
-from gpcore.runs.choice import default_pair
-from ui import links, report_button, run_against_run, standings, study_form
+from ui import run_against_run, standings, study_form
 from ui.widgets import csv_button, errors_shown, trained_runs_or_stop
-
-MOST_RUNS = 6
 
 st.title("Which pooling wins, and by how much?")
 found = trained_runs_or_stop()
@@ -16,31 +13,10 @@ with errors_shown(go_on=True):
     if several:
         standings.show_setting(several)
 
-st.subheader("Run against run")
-links.explain_choice("runs", found, "run")
-chosen_keys = st.multiselect(
-    "Runs to compare",
-    list(found),
-    list(dict.fromkeys(default_pair(found))),
-    max_selections=MOST_RUNS,
-    key="runs",
-    bind="query-params",
-    help="The first two are set against each other in the verdict. Type a part of a name to find a run of a study.",
-)
-chosen = [found[key] for key in chosen_keys]
-if chosen:
-    if len(chosen) > 1:
-        with errors_shown(go_on=True):  # the verdict needs the test images, the rest does not
-            run_against_run.say_verdict(chosen[0], chosen[1])
-    with errors_shown(go_on=True):
-        run_against_run.show_metrics(chosen)
-        run_against_run.show_details(chosen)
-else:
-    st.info("Choose at least one run above.", icon=":material/arrow_upward:")
+run_against_run.show(found)
 
-st.subheader("Take it with you, train more")
+st.subheader("Train more")
 with errors_shown(go_on=True):
-    report_button.show(found, chosen)
     study_form.study_form()
 
 with st.expander(f"All {len(found):,} runs", icon=":material/table_rows:", key="all-runs", on_change="rerun") as everything:

@@ -3,70 +3,39 @@
 from collections.abc import Mapping, Sequence
 from statistics import fmean
 
-import plotly.graph_objects as go
-from plotly.subplots import make_subplots
-
-from gpcore.figures.theme import PERCENT, POOL_COLOURS, layout, whole_epochs
+from gpcore.figures.charts import Chart, Line, shortened
+from gpcore.figures.rows import Dot, Row, Rows
+from gpcore.figures.theme import POOL_COLOURS
 from gpcore.insight.settings import Band, Reached
 from gpcore.nets.heads import HEAD_LABELS
 
-HEIGHT = 400
+DOTTED = [2, 3]
 
 
-def learning_curves(bands: Sequence[Band]) -> go.Figure:
+def learning_curves(bands: Sequence[Band]) -> Chart:
     """Mean validation accuracy (strong) with a band from the lowest to the highest seed, and mean training accuracy (thin)."""
-    figure = go.Figure()
-    for band in bands:
-        colour, name = POOL_COLOURS[band.pool], HEAD_LABELS[band.pool]
-        mode = "lines" if len(band.epochs) > 1 else "markers"
-        shared = {"x": band.epochs, "mode": mode, "legendgroup": name}
-        edge = shared | {"line": {"width": 0, "color": colour}, "mode": "lines", "showlegend": False, "hoverinfo": "skip"}
-        figure.add_scatter(y=band.high, **edge)
-        figure.add_scatter(y=band.low, fill="tonexty", fillcolor=_pale(colour), **edge)
-        line = {"color": colour, "width": 2.5}
-        figure.add_scatter(y=band.mean, name=f"{name}, {_seeds(band.seeds)}", line=line, hovertemplate="%{y:.2%}", **shared)
-        thin = shared | {"line": {"color": colour, "width": 1.2, "dash": "dot"}, "opacity": 0.7, "showlegend": False}
-        figure.add_scatter(y=band.training, name=f"{name}, training", hovertemplate="%{y:.2%}", **thin)
-    whole = {"title": "epoch"} | whole_epochs(bands[0].epochs[-1])
-    return layout(figure, HEIGHT, yaxis={"title": "accuracy", "tickformat": PERCENT}, xaxis=whole, hovermode="x unified")
+    return Chart("learning", "epoch", "accuracy", "percent", [line for band in bands for line in _lines(band)])
 
 
-def times(reached: Sequence[Reached], device: str | None) -> go.Figure:
+def _lines(band: Band) -> list[Line]:
+    name, colour = f"{HEAD_LABELS[band.pool]}, {band.seeds} seed{'s' * (band.seeds > 1)}", POOL_COLOURS[band.pool]
+    mean, low, high, training = map(shortened, (band.mean, band.low, band.high, band.training))
+    edges = (low, high) if band.seeds > 1 else (None, None)
+    return [
+        Line(name, colour, DOTTED, band.epochs, training, minor=True),
+        Line(name, colour, [], band.epochs, mean, *edges),
+    ]
+
+
+def times(reached: Sequence[Reached], device: str | None) -> tuple[Rows, Rows]:
     """Epochs and seconds until an accuracy was first reached, by those that did: dots are seeds, diamonds means."""
-    figure = make_subplots(cols=2, shared_yaxes=True, horizontal_spacing=0.04)
-    for head in reached:
-        _dots(figure, head, head.epochs, 1)
-        _dots(figure, head, head.seconds, 2)
-    last = max((epoch for head in reached for epoch in head.epochs.values()), default=1)
-    figure.update_xaxes(title="epochs", col=1, rangemode="tozero", **whole_epochs(last))
-    figure.update_xaxes(title=f"seconds on {device}" if device else "seconds", col=2, rangemode="tozero")
-    layout(figure, 90 + 44 * len(reached), showlegend=False, margin={"l": 96, "r": 12, "t": 8, "b": 44})
-    return figure.update_yaxes(autorange="reversed", type="category", automargin=True)
+    epochs = Rows([_row(head, head.epochs, "epochs") for head in reached], "epochs", start=0)
+    seconds = [_row(head, head.seconds, "seconds") for head in reached]
+    return epochs, Rows(seconds, f"seconds on {device}" if device else "seconds", start=0)
 
 
-def _dots(figure: go.Figure, head: Reached, numbers: Mapping[int, float], column: int) -> None:
-    colour, name = POOL_COLOURS[head.pool], HEAD_LABELS[head.pool]
-    values = list(numbers.values())
-    for x, marker, said in (
-        (values, {"size": 8, "opacity": 0.45}, [f"seed {seed}" for seed in numbers]),
-        ([fmean(values)] if values else [None], {"size": 13, "symbol": "diamond"}, ["mean"]),
-    ):
-        figure.add_scatter(
-            x=x,
-            y=[name] * len(x),
-            text=said,
-            mode="markers",
-            marker=marker | {"color": colour},
-            hovertemplate="%{text}: %{x:.4~g}<extra></extra>",
-            row=1,
-            col=column,
-        )
-
-
-def _pale(colour: str) -> str:
-    red, green, blue = (int(colour[place : place + 2], 16) for place in (1, 3, 5))
-    return f"rgba({red}, {green}, {blue}, 0.10)"
-
-
-def _seeds(count: int) -> str:
-    return f"{count} seed{'s' * (count > 1)}"
+def _row(head: Reached, numbers: Mapping[int, float], unit: str) -> Row:
+    dots = [Dot(value, f"seed {seed}: {value:.4g} {unit}") for seed, value in numbers.items()]
+    mean = fmean(numbers.values()) if numbers else None
+    told = Dot(mean, f"mean {mean:.4g} {unit}") if mean is not None else None
+    return Row(HEAD_LABELS[head.pool], POOL_COLOURS[head.pool], dots, told)

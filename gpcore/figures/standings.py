@@ -1,81 +1,51 @@
 """How heads stand against each other over seeds: a row for each, dots for seeds, a diamond for their mean with its interval."""
 
-from collections.abc import Sequence
-
-import plotly.graph_objects as go
-
-from gpcore.figures.theme import NEUTRAL, PERCENT, POOL_COLOURS, layout
-from gpcore.insight.standings import Table
+from gpcore.figures.rows import Dot, Row, Rows
+from gpcore.figures.theme import POOL_COLOURS
+from gpcore.insight.standings import Standing, Table, Verdict
 from gpcore.nets.heads import HEAD_LABELS
 from gpcore.recipe import Pool
 
-ROW_HEIGHT = 44
-"""Pixels for each head."""
 
-
-def over_seeds(table: Table, title: str = "validation accuracy", lowest: float = 0) -> go.Figure:
+def over_seeds(table: Table, title: str = "validation accuracy", lowest: float = 0) -> Rows:
     """What was measured, between `lowest` and 1, with the 95 % interval of the mean over seeds, the highest mean on top."""
-    figure = go.Figure()
-    for standing in table.standings:
-        numbers, mean = standing.accuracies, standing.mean
-        below, above = mean.within(lowest, 1)
-        _row(figure, standing.pool, list(numbers), list(numbers.values()), mean.value, above, below, f"{mean.value:.2%}")
-    figure.update_xaxes(title=title, tickformat=PERCENT)
-    return _rows(figure, len(table.standings))
+    return Rows([_standing(standing, lowest) for standing in table.standings], title, percent)
 
 
-def differences(table: Table) -> go.Figure:
+def _standing(standing: Standing, lowest: float) -> Row:
+    mean = standing.mean
+    below, above = mean.within(lowest, 1)
+    interval = (mean.value - below, mean.value + above) if mean.margin is not None else None
+    said = f"{mean.value:.2%}" + (f", 95 % interval {interval[0]:.2%} to {interval[1]:.2%}" if interval else "")
+    dots = [Dot(number, f"seed {seed}: {number:.2%}") for seed, number in standing.accuracies.items()]
+    return Row(HEAD_LABELS[standing.pool], POOL_COLOURS[standing.pool], dots, Dot(mean.value, f"mean {said}"), interval)
+
+
+def differences(table: Table) -> Rows:
     """Each head less the reference, seed by seed, with the mean and its 95 % bootstrap interval; right of zero is better."""
-    figure = go.Figure()
-    figure.add_vline(0, line={"color": NEUTRAL, "width": 1.5})
-    for pool, verdict in table.verdicts.items():
-        paired = verdict.comparison.paired
-        mean = paired.mean.value
-        low, high = paired.bootstrap or (mean, mean)
-        points = [100 * value for value in paired.differences]
-        _row(
-            figure,
-            pool,
-            paired.seeds,
-            points,
-            100 * mean,
-            100 * (high - mean),
-            100 * (mean - low),
-            f"{100 * mean:+.2f} points, 95 % bootstrap interval {100 * low:+.2f} to {100 * high:+.2f}",
-        )
-    figure.update_xaxes(title=f"points better than {HEAD_LABELS[table.reference]}", tickformat="+.2~f")
-    return _rows(figure, len(table.verdicts))
+    title = f"points better than {HEAD_LABELS[table.reference]}"
+    return Rows([_difference(pool, verdict) for pool, verdict in table.verdicts.items()], title, points, line=0)
 
 
-def _row(
-    figure: go.Figure,
-    pool: Pool,
-    seeds: Sequence[int],
-    values: Sequence[float],
-    mean: float,
-    above: float,
-    below: float,
-    said: str,
-) -> None:
-    colour, name = POOL_COLOURS[pool], HEAD_LABELS[pool]
-    figure.add_scatter(
-        x=values,
-        y=[name] * len(values),
-        text=[f"seed {seed}" for seed in seeds],
-        mode="markers",
-        marker={"color": colour, "size": 8, "opacity": 0.45},
-        hovertemplate="%{text}: %{x}<extra></extra>",
-    )
-    figure.add_scatter(
-        x=[mean],
-        y=[name],
-        error_x={"array": [above], "arrayminus": [below], "symmetric": False, "thickness": 2.5, "width": 8},
-        mode="markers",
-        marker={"color": colour, "size": 13, "symbol": "diamond"},
-        hovertemplate=f"mean {said}<extra></extra>",
-    )
+def _difference(pool: Pool, verdict: Verdict) -> Row:
+    paired = verdict.comparison.paired
+    mean = 100 * paired.mean.value
+    said, interval = f"mean {mean:+.2f} points", None
+    if paired.bootstrap:
+        interval = 100 * paired.bootstrap[0], 100 * paired.bootstrap[1]
+        said += f", 95 % bootstrap interval {interval[0]:+.2f} to {interval[1]:+.2f}"
+    dots = [
+        Dot(100 * value, f"seed {seed}: {100 * value:+.2f}")
+        for seed, value in zip(paired.seeds, paired.differences, strict=True)
+    ]
+    return Row(HEAD_LABELS[pool], POOL_COLOURS[pool], dots, Dot(mean, said), interval)
 
 
-def _rows(figure: go.Figure, rows: int) -> go.Figure:
-    layout(figure, 90 + ROW_HEIGHT * rows, showlegend=False, margin={"l": 96, "r": 12, "t": 8, "b": 44})
-    return figure.update_yaxes(autorange="reversed", type="category", automargin=True)
+def percent(value: float, digits: int) -> str:
+    """A fraction as a scale writes it whose ticks need so many digits: `87.5%`."""
+    return f"{value:.{max(0, digits - 2)}%}"
+
+
+def points(value: float, digits: int) -> str:
+    """A difference with its sign: `+0.5`."""
+    return f"{value:+.{digits}f}".replace("-", "−") if value else "0"

@@ -17,8 +17,8 @@ POOL_COLOURS: dict[Pool, str] = {
 """The first four after Okabe and Ito (2008), the others as far from them and each other as colour-blind people need; each
 stands out on white and on the dark theme (tests/test_theme.py)."""
 
-SEVERAL_DASHES = ("solid", "dash", "dot", "dashdot")
-"""Several runs with the same pooling share its colour and differ in the stroke."""
+STROKES: list[list[int]] = [[], [6, 4], [2, 3], [8, 3, 2, 3]]
+"""Several runs with the same pooling share its colour and differ in the stroke: pixels drawn and left out in turn."""
 
 NEUTRAL = "#808792"
 GRID = "rgba(128, 135, 146, 0.22)"

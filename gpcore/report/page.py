@@ -1,14 +1,19 @@
-"""The report as one HTML file: Plotly once, every figure as data, and no address that a browser would ask for."""
+"""The report as one HTML file: figures as data, with what draws them, and no address that a browser would ask for."""
 
 import datetime
 import html
+import json
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+import plotly.graph_objects as go
 from plotly.offline import get_plotlyjs
 
 from gpcore.errors import GpcoreError
+from gpcore.figures import charts
+from gpcore.figures.charts import Chart
+from gpcore.figures.rows import Rows
 from gpcore.report.parts import Chapter, Part, Source, chapters
 
 TITLE = "Which pooling wins, and by how much?"
@@ -30,19 +35,24 @@ summary { cursor: pointer; } details.chapter > summary { font-size: 1.4rem; font
 SCRIPT = """
 const colour = () => getComputedStyle(document.documentElement).getPropertyValue('--text').trim();
 function draw(place) {
+  place.dataset.drawn = 'yes';
+  if (place.classList.contains('charts')) showChart(place, JSON.parse(place.querySelector('script').textContent));
+  else drawWithPlotly(place);
+}
+function drawWithPlotly(place) {
   const {data, layout} = JSON.parse(place.querySelector('script').textContent);
   layout.font = {color: colour()};
   const target = place.querySelector('.target');
   Plotly.newPlot(target, data, layout, {displaylogo: false, responsive: true});
-  place.dataset.drawn = 'yes';
 }
 function drawOpen() {
-  for (const place of document.querySelectorAll('.figure:not([data-drawn])'))
+  for (const place of document.querySelectorAll('.data:not([data-drawn])'))
     if (place.offsetParent !== null) draw(place);
 }
 for (const part of document.querySelectorAll('details.chapter')) part.addEventListener('toggle', drawOpen);
 matchMedia('(prefers-color-scheme: dark)').addEventListener('change', () => {
   for (const target of document.querySelectorAll('[data-drawn] .target')) Plotly.relayout(target, {'font.color': colour()});
+  document.querySelectorAll('.chart').forEach(redraw);
 });
 addEventListener('beforeprint', () => {
   for (const part of document.querySelectorAll('details')) part.open = true;
@@ -76,8 +86,8 @@ def page(source: Source) -> str:
     head = f'<meta charset="utf-8"><meta http-equiv="Content-Security-Policy" content="{POLICY}">'
     head += '<meta name="viewport" content="width=device-width">'
     return (
-        f"<!doctype html><html lang='en'><head>{head}<title>{TITLE}</title><style>{STYLE}</style>"
-        f"<script>{get_plotlyjs()}</script></head><body><h1>{TITLE}</h1><p>{made}</p>{_commands([source.command])}"
+        f"<!doctype html><html lang='en'><head>{head}<title>{TITLE}</title><style>{STYLE}{charts.stylesheet()}</style>"
+        f"<script>{get_plotlyjs()}</script><script>{charts.script()}</script></head><body><h1>{TITLE}</h1><p>{made}</p>{_commands([source.command])}"
         f"{body}<script>{SCRIPT}</script></body></html>"
     )
 
@@ -89,20 +99,25 @@ def _chapter(chapter: Chapter, is_open: bool) -> str:
 
 def _part(part: Part) -> str:
     lines = "".join(f"<p>{html.escape(line)}</p>" for line in part.lines)
-    figure = _figure(part) if part.figure else ""
+    figure = _figure(part.figure) if part.figure else ""
     rows = _table(part.rows) if part.rows else ""
     reproduced = f"<details><summary>Reproduce it</summary>{_commands(part.commands)}</details>" if part.commands else ""
     return f"<section><h3>{html.escape(part.title)}</h3>{rows}{lines}{figure}{reproduced}</section>"
 
 
-def _figure(part: Part) -> str:
-    assert part.figure is not None
-    written = part.figure.update_layout(template="none").to_json()  # in which no "<" or "/" is left that could end the script
-    height = part.figure.layout.height
-    return (
-        f"<div class='figure'><script type='application/json'>{written}</script>"
-        f"<div class='target' style='height:{height}px'></div></div>"
-    )
+def _figure(figure: go.Figure | Chart | Rows) -> str:
+    if isinstance(figure, Rows):
+        return f"<div class='figure'>{figure.svg()}</div>"
+    if isinstance(figure, Chart):
+        return f"<div class='figure data charts'>{_data(json.dumps(figure.to_json()))}</div>"
+    written = figure.update_layout(template="none").to_json()
+    target = f"<div class='target' style='height:{figure.layout.height}px'></div>"
+    return f"<div class='figure data'>{_data(written)}{target}</div>"
+
+
+def _data(written: str) -> str:
+    """JSON inside the page, where nothing in it may end the script."""
+    return f"<script type='application/json'>{written.replace('<', chr(92) + 'u003c')}</script>"
 
 
 def _table(rows: Sequence[Mapping[str, Any]]) -> str:

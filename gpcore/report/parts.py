@@ -11,9 +11,10 @@ import plotly.graph_objects as go
 
 from gpcore.data.datasets import test_split_only
 from gpcore.errors import GpcoreError
-from gpcore.figures import calibration, curves, heads, learning, standings
-from gpcore.figures.curves import Curve
+from gpcore.figures import calibration, charts, confusion, heads, learning, standings
+from gpcore.figures.charts import Chart, Curve
 from gpcore.figures.lab import crossover
+from gpcore.figures.rows import Rows
 from gpcore.figures.theme import POOL_COLOURS
 from gpcore.insight import published
 from gpcore.insight.comparison import PairedCount, other_differences, verdict
@@ -48,7 +49,7 @@ class Part:
 
     title: str
     lines: list[str] = field(default_factory=list)
-    figure: go.Figure | None = None
+    figure: go.Figure | Chart | Rows | None = None
     rows: list[dict[str, Any]] | None = None
     commands: list[str] = field(default_factory=list)
 
@@ -129,8 +130,10 @@ def _setting_parts(setting: Setting, source: Source) -> list[Part]:
         Part("Paired differences per seed", ["With 95 % bootstrap intervals."], standings.differences(table), commands=again),
         Part("Learning curves", ["Dotted: training. Bands: all seeds."], learning.learning_curves(bands(seen)), commands=again),
         Part("Overfitting", [claim] if claim else [], standings.over_seeds(setting.overfitting, title, -1), commands=again),
-        Part(f"Time to {target:.0%}", [never] if never else [], learning.times(reached, device), commands=again),
     ]
+    for number, rows in enumerate(learning.times(reached, device)):
+        told = [never] if never and not number else []
+        parts.append(Part(f"Time to {target:.0%}, in {rows.scale}", told, rows, commands=again))
     return parts + _or_why_not("Classes and cost", lambda: _parts_with_weights(setting, again))
 
 
@@ -170,8 +173,8 @@ def _run_parts(source: Source) -> list[Part]:
     again = [*(train_command(run.recipe, str(source.store)) for run in source.chosen), source.command]
     parts = [
         *_or_why_not("Verdict", lambda: _pair_part(source, again)),
-        Part("Accuracy", [], curves.accuracy_curves(drawn, milestones=article), commands=again),
-        Part("Loss", [], curves.loss_curves(drawn), commands=again),
+        Part("Accuracy", ["Strong: validation. Thin: training."], charts.accuracies(drawn, article), commands=again),
+        Part("Loss", ["Strong: validation. Thin: training."], charts.losses(drawn), commands=again),
     ]
     for run, curve in zip(source.chosen, drawn, strict=True):
         parts += _or_why_not(run.record.title, partial(_one_run, run, curve, source.data, again))
@@ -198,7 +201,7 @@ def _one_run(run: Run, curve: Curve, data: Path, again: list[str]) -> list[Part]
     diagram = calibration.reliability_diagram(found, POOL_COLOURS[run.recipe.pool])
     dotted = f"On {len(test):,} test images. Dotted: with the temperature that makes their classes likeliest."
     return [
-        Part(f"{title}: what is taken for what (per cent)", [], curves.confusion_matrix(curve, run.classes), commands=again),
-        Part(f"{title}: starved classes", [], curves.answers_over_epochs(curve, run.classes), commands=again),
+        Part(f"{title}: what is taken for what (per cent)", [], confusion.confusion_matrix(curve, run.classes), commands=again),
+        Part(f"{title}: starved classes", [], confusion.answers_over_epochs(curve, run.classes), commands=again),
         Part(f"{title}: calibration", [dotted], diagram, commands=again),
     ]
