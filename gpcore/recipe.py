@@ -85,7 +85,12 @@ class Recipe:
     )
     shuffle: bool = _plain(False, "draw a new order of the training images every epoch")
     augmentation: Augmentation = _choice("none", Augmentation, "random changes to every training image")
-    precision: Precision = _choice("float32", Precision, "the arithmetic of the convolutions")
+    precision: Precision = _choice(
+        "float32",
+        Precision,
+        "the arithmetic of the convolutions: on processors that have bfloat16 a run takes two thirds of the time with it; the "
+        "validation after an epoch is in float32 all the same",
+    )
     seed: int = _number(0, 0, 2**31 - 1, "decides the first weights, the order of the images and their augmentation")
     train_images: int | None = _number(None, 1, 10_000_000, "train on the first so many images only; empty for all of them")
     held_out: int = _number(

@@ -1,5 +1,7 @@
 """The network against the article's table, and against a copy of it in plain PyTorch."""
 
+import math
+
 import article
 import pytest
 import scipy.stats
@@ -83,6 +85,18 @@ def test_scores_and_gradients_are_those_of_the_modules_one_by_one_to_the_bit(poo
     for scores in (network(images), network.network(images)):
         found.append([scores, *torch.autograd.grad(scores.square().sum(), list(network.parameters()))])
     assert all(torch.equal(one, other) for one, other in zip(*found, strict=True))
+
+
+@pytest.mark.parametrize("size", [(28, 28), (32, 30), (9, 13)], ids=str)
+def test_without_gradients_the_features_are_those_of_the_modules_to_the_bit(size):
+    images = torch.rand(5, 3, *size)
+    images[0] = 0
+    network = ConvNet("gap", channels=3, size=size, initialisation="kaiming")
+    wanted = network.network[:15](images)
+    with torch.no_grad():
+        assert torch.equal(network.features(images), wanted)
+        images[1, 0, 4, 4] = math.nan
+        assert network.features(images)[1].isnan().any()
 
 
 def test_the_seed_alone_decides_the_first_weights():

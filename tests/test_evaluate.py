@@ -1,6 +1,7 @@
 """What is counted, counted again one image at a time."""
 
 import math
+from typing import get_args
 
 import pytest
 import torch
@@ -9,10 +10,12 @@ from torch.nn import functional
 from gpcore.data.datasets import Dataset, Split
 from gpcore.errors import DatasetError
 from gpcore.nets.convnet import ConvNet
-from gpcore.recipe import MODERN
+from gpcore.recipe import MODERN, Precision
 from gpcore.training.evaluate import SLICE, Tally, evaluate, output_of, tallies
 from gpcore.training.fit import fit
 from gpcore.training.state import TrainingState
+
+PRECISIONS = get_args(Precision)
 
 
 @pytest.fixture(scope="module")
@@ -54,6 +57,16 @@ def test_a_tally_is_what_a_loop_over_the_images_counts(output, network, scores, 
     assert tally.loss == pytest.approx(sum(losses) / 200, abs=1e-6)
 
 
+def test_bfloat16_counts_the_same_images_but_for_a_few(network, fashion):
+    split = fashion.test.first(2000)
+    exact, rough = (sum(rest, first) for first, *rest in (list(tallies(network, split, "logits", each)) for each in PRECISIONS))
+    assert not torch.equal(exact.losses, rough.losses)
+    assert rough.losses.dtype == torch.float32
+    assert rough.loss == pytest.approx(exact.loss, abs=0.02)
+    assert rough.accuracy == pytest.approx(exact.accuracy, abs=0.01)
+    assert len(rough.losses.unique()) > 1000  # of scores in bfloat16 itself, many would be equal
+
+
 def test_slices_add_up_to_the_whole(network, fashion):
     split = fashion.test.first(600)
     parts = list(tallies(network, split, "sigmoid"))
@@ -71,8 +84,8 @@ class FixedScores(ConvNet):
         super().__init__("gap")
         self.scores = scores
 
-    def forward(self, x: torch.Tensor) -> torch.Tensor:
-        return self.scores[: len(x)]
+    def head(self, features: torch.Tensor) -> torch.Tensor:
+        return self.scores[: len(features)]
 
 
 def tally_of(scores: list[list[float]], labels: list[int], output: str) -> Tally:

@@ -14,6 +14,7 @@ from gpcore.errors import DatasetError, TrainingError
 from gpcore.nets.checkpoint import load_weights, read_tensors, write_tensors
 from gpcore.recipe import ARTICLE, MODERN, Recipe
 from gpcore.training import fit as fitting
+from gpcore.training.evaluate import evaluate
 from gpcore.training.fit import (
     SCHEDULES,
     BatchesDone,
@@ -266,6 +267,9 @@ def test_bfloat16_learns_too_and_keeps_its_weights_in_float32(small_dataset):
     assert losses_of(events) == pytest.approx(exact, abs=0.05)
     assert losses_of(events) != exact
     assert {value.dtype for value in state.network.state_dict().values()} == {torch.float32}
+    again = evaluate(state.network.eval(), small_dataset.test, recipe.output)
+    assert torch.equal(epochs_of(events)[-1].validation.losses, again.losses)  # in float32, as whoever loads it would find
+    assert not torch.equal(epochs_of(events)[-1].training.losses, evaluate(state.network, small_dataset.train, "logits").losses)
 
 
 def test_the_number_of_threads_is_given_back(small_dataset):

@@ -5,6 +5,7 @@ from collections.abc import Callable
 import torch
 from jaxtyping import Float
 from torch import Tensor, nn
+from torch.nn import functional
 
 from gpcore.errors import DatasetError, InsightError
 from gpcore.nets.heads import HEAD_LABELS, HEADS, Shape
@@ -127,8 +128,8 @@ class ConvNet(nn.Module):
         cells is left.
         """
         for start in range(0, FEATURES, BLOCK):
-            first, _, second, _, maximum = (self.network[start + place] for place in range(BLOCK))
-            x = maximum(second(first(x).relu_())).relu_()
+            first, second = self.network[start], self.network[start + 2]
+            x = _halved(second(first(x).relu_())).relu_()
         return x
 
     def maps(self, x: Float[Tensor, "n channels height width"]) -> Float[Tensor, "n classes rows columns"]:
@@ -146,7 +147,24 @@ class ConvNet(nn.Module):
 
     def forward(self, x: Float[Tensor, "n channels height width"]) -> Float[Tensor, "n classes"]:
         """The scores, before any sigmoid, of images with values in [0, 1]: `pool(maps(x))` where there are class maps."""
-        return self.network[FEATURES:](self.features(x))
+        return self.head(self.features(x))
+
+    def head(self, features: Float[Tensor, "n features rows columns"]) -> Float[Tensor, "n classes"]:
+        """What the head makes of the features."""
+        return self.network[FEATURES:](features)
+
+
+def _halved(x: Float[Tensor, "n channels height width"]) -> Float[Tensor, "n channels rows columns"]:
+    """The largest of every 2×2 cells.
+
+    PyTorch's own also finds the place of each, for the gradient. Where none is asked for, two maxima take a quarter of its time
+    on a CPU, and an evaluation a twelfth less (benchmarks/step.py).
+    """
+    if x.requires_grad:
+        return functional.max_pool2d(x, 2)
+    rows, columns = (side // 2 * 2 for side in x.shape[2:])
+    x = torch.maximum(x[:, :, 0:rows:2, :columns], x[:, :, 1:rows:2, :columns])
+    return torch.maximum(x[..., 0::2], x[..., 1::2])
 
 
 def _block(channels_in: int, channels_out: int) -> list[nn.Module]:

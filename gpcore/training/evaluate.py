@@ -16,7 +16,7 @@ from torch.nn import functional
 from gpcore.data.datasets import Split, scaled
 from gpcore.errors import DatasetError
 from gpcore.nets.convnet import ConvNet
-from gpcore.recipe import Output
+from gpcore.recipe import Output, Precision
 from gpcore.training.memory import keep_freed_memory
 
 Part = TypeVar("Part")
@@ -88,10 +88,10 @@ def answers(outputs: Float[Tensor, "n classes"]) -> Int64[Tensor, " n"]:
     return (outputs == outputs.amax(1, keepdim=True)).int().argmax(1)
 
 
-def tallies(network: ConvNet, split: Split, output: Output) -> Iterator[Tally]:
+def tallies(network: ConvNet, split: Split, output: Output, precision: Precision = "float32") -> Iterator[Tally]:
     """Count slice after slice, so that whoever listens can show progress or stop; their sum is the whole."""
     for part in _slices(split):
-        yield _tally(network, part, output)
+        yield _tally(network, part, output, precision)
 
 
 def evaluate(network: ConvNet, split: Split, output: Output) -> Tally:
@@ -130,8 +130,12 @@ def _slices(split: Split) -> list[Split]:
 
 
 @torch.inference_mode()
-def _tally(network: ConvNet, part: Split, output: Output) -> Tally:
-    scores, labels = network(scaled(part.images)), part.labels
+def _tally(network: ConvNet, part: Split, output: Output, precision: Precision = "float32") -> Tally:
+    images, labels = scaled(part.images), part.labels
+    with torch.autocast(images.device.type, torch.bfloat16, enabled=precision == "bfloat16", cache_enabled=False):
+        features = network.features(images)
+    # The head in float32: of scores in bfloat16 the two largest are often equal.
+    scores = network.head(features.float())
     outputs = output_of(scores, output)
     classes = scores.shape[1]
     pairs = torch.bincount(labels * classes + answers(outputs), minlength=classes * classes)

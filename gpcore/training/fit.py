@@ -21,7 +21,7 @@ from torch import Tensor
 
 from gpcore.data.datasets import Dataset, Split
 from gpcore.errors import DatasetError, TrainingError
-from gpcore.recipe import Recipe, Schedule, setting_of
+from gpcore.recipe import Precision, Recipe, Schedule, setting_of
 from gpcore.training.evaluate import Tally, one_thread, tallies
 from gpcore.training.state import TrainingState
 from gpcore.training.step import Step, generator, stepper
@@ -52,7 +52,7 @@ class Evaluating:
 
 @dataclass(frozen=True)
 class EpochDone:
-    """An epoch ended; both tallies were counted with the weights of that moment."""
+    """An epoch ended; both tallies were counted with the weights of that moment, validation in float32 whatever the recipe."""
 
     epoch: int
     training: Tally
@@ -206,9 +206,11 @@ def _evaluate_epoch(
         sums: list[Tally] = []
         done, reported = 0, time.monotonic()
         state.network.eval()
-        for split in (train, test):
+        # Validation in float32, which is how the weights are used and compared from now on.
+        counted: list[tuple[Split, Precision]] = [(train, recipe.precision), (test, "float32")]
+        for split, precision in counted:
             parts: list[Tally] = []
-            for part in tallies(state.network, split, recipe.output):
+            for part in tallies(state.network, split, recipe.output, precision):
                 parts.append(part)
                 done += part.images
                 if time.monotonic() - reported >= REPORT_SECONDS:
