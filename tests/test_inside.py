@@ -193,6 +193,7 @@ def test_a_head_that_pools_nothing_says_so_plainly_and_its_layers_are_shown(app_
     page = opened(run=f"{app_environment.name}/modern-mlp-seed0")
     assert not page.exception
     assert "pools nothing: choose a run with a pooling" in text(page)
+    assert "where the score of" in text(page)  # the other side is explained all the same
     assert "It has no class maps: its head is MLP." in text(page)
     assert page.slider(key="layer").value == 16
 

@@ -24,10 +24,13 @@ def study_form() -> None:
         recipe = second.selectbox("Recipe", list(RECIPES), list(RECIPES).index("modern"), key="study-recipe")
         dataset = third.text_input("Dataset", "fashion-mnist", key="study-dataset")
         seeds = first.slider("Seeds", 1, 20, 6, key="study-seeds", help="Fewer than 6 can't make any difference significant.")
-        epochs = second.number_input("Epochs", 1, 1000, RECIPES["modern"].epochs, key="study-epochs", help=EPOCHS)
+        epochs = second.number_input(
+            "Epochs", 1, 1000, None, key="study-epochs", help=EPOCHS, placeholder="as many as the recipe has"
+        )
         asked = st.form_submit_button("Train what is missing", icon=":material/playlist_add:")
     if asked:
-        study = Study(tuple(pools), tuple(range(seeds)), (dataset,), (RECIPES[recipe].but(epochs=epochs),))
+        asked_for = RECIPES[recipe].but(epochs=epochs or RECIPES[recipe].epochs)
+        study = Study(tuple(pools), tuple(range(seeds)), (dataset,), (asked_for,))
         _start(study)
 
 
