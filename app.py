@@ -6,9 +6,12 @@ import sys
 import threading
 
 import streamlit as st
+from starlette.middleware import Middleware
 from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
+
+from ui.preload import Preload
 
 
 def live(request: Request) -> Response:
@@ -40,4 +43,4 @@ threading.Thread(target=import_ahead, daemon=True).start()
 
 base = st.get_option("server.baseUrlPath").strip("/")
 
-app = st.App("dashboard.py", routes=[Route(f"/{base}/live".replace("//", "/"), live)])
+app = st.App("dashboard.py", routes=[Route(f"/{base}/live".replace("//", "/"), live)], middleware=[Middleware(Preload)])

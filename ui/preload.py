@@ -1,0 +1,51 @@
+"""What a browser fetches while the server still imports PyTorch: the code that draws what pages begin with.
+
+Streamlit's page asks for the code of a kind of element when the first one arrives, some forty files, which is just when the
+server is busiest. A `Link` header (RFC 8288) names them with the page itself, half a second before a first visitor sees a chart
+(benchmarks/cold_start.py). Where a Streamlit keeps its files elsewhere, there is nothing to name and nothing is lost.
+"""
+
+import functools
+import re
+from pathlib import Path
+
+import streamlit
+from starlette.datastructures import MutableHeaders
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+FOLDER = Path(streamlit.__file__).parent / "static" / "static" / "js"
+
+FIRST = ("Html", "DataFrame", "Selectbox", "BidiComponent", "DownloadButton", "Multiselect", "Metric")
+"""Streamlit's names for the kinds of elements."""
+
+IMPORTED = re.compile(rb"""(?:\bfrom|\bimport)\s*["']\./([\w.-]+\.js)["']""")
+
+
+@functools.cache
+def modules() -> list[str]:
+    """The files of those elements and all that they import, each once."""
+    found: dict[str, None] = {}
+    waiting = [path.name for name in FIRST for path in FOLDER.glob(f"{name}.*.js")]
+    while waiting:
+        name = waiting.pop(0)
+        if name not in found:
+            found[name] = None
+            waiting += [each.decode() for each in IMPORTED.findall((FOLDER / name).read_bytes())]
+    return list(found)
+
+
+class Preload:
+    """Names the modules in the header of every page."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        self._app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        async def named(message: Message) -> None:
+            if message["type"] == "http.response.start":
+                headers = MutableHeaders(scope=message)
+                if headers.get("content-type", "").startswith("text/html"):
+                    headers["link"] = ", ".join(f"<./static/js/{name}>; rel=modulepreload" for name in modules())
+            await send(message)
+
+        await self._app(scope, receive, named)
