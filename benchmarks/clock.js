@@ -8,15 +8,19 @@
   let started = null, painted = null, waiting = false, moved = 0;
 
   const holds = (node) => node instanceof Element && (node.matches(region) || node.querySelector(region));
+  const elementOf = (node) => (node instanceof Element ? node : node.parentElement);
+  // What lies inside a canvas is read aloud, never drawn; a table on one updates it a while after its pixels.
+  const isDrawn = ({ target, type }) => !(type === "attributes" ? target.parentElement : elementOf(target))?.closest("canvas");
   const isMeant = ({ target, type, addedNodes }) => {
-    const element = target.getRootNode().host ?? (target instanceof Element ? target : target.parentElement);
+    const element = target.getRootNode().host ?? elementOf(target);
     if (element?.matches(inside)) return true;
     // An attribute of the region itself says that it is out of date, not what it shows.
     return type === "childList" && (element?.matches(region) || [...addedNodes].some(holds));
   };
+  const addsElements = ({ addedNodes }) => [...addedNodes].some((node) => node instanceof Element);
   const observer = new MutationObserver((records) => {
-    watchShadows();
-    if (started === null || !records.some(isMeant)) return;
+    if (records.some(addsElements)) watchShadows(); // which takes a while on a large page
+    if (started === null || !records.some((record) => isDrawn(record) && isMeant(record))) return;
     waiting = true;
     requestAnimationFrame(() => { waiting = false; painted = moved = performance.now(); });
   });
