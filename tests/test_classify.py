@@ -14,7 +14,7 @@ from torchmetrics.functional.classification import multiclass_calibration_error
 from gpcore.__main__ import main
 from gpcore.data.datasets import FASHION_CLASSES
 from gpcore.data.decode import decode
-from gpcore.data.photos import Correction
+from gpcore.data.photos import Correction, prepare
 from gpcore.insight.answers import calibration_of, calibration_path
 from gpcore.insight.features import all_scores
 from gpcore.insight.uncertainty import calibrate, doubt, fit_temperature, read_calibration
@@ -222,6 +222,16 @@ def test_a_correction_prepares_and_answers_anew(small_dataset):
     picture.correct(Correction(polarity="kept"))
     assert picture.prepared is not None
     assert not np.array_equal(picture.prepared.image, before.image)
+
+
+def test_light_and_dark_are_swapped_without_cutting_out_anew(monkeypatch):
+    picture = Picture.of(Upload("boot.jpg", (PAGE.parent.parent / "examples" / "ankle-boot-on-carpet.jpg").read_bytes()))
+    corrections = Correction(polarity="kept"), Correction(foreground="swapped"), Correction()
+    wanted = [prepare(picture.photo, correction).image for correction in corrections]
+    monkeypatch.setattr("gpcore.data.photos.find_foreground", lambda photo: pytest.fail("it was cut out before"))
+    for correction, image in zip(corrections, wanted, strict=True):
+        picture.correct(correction)
+        assert np.array_equal(picture.prepared.image, image)
 
 
 def test_what_is_sent_to_inside_is_what_the_network_saw(small_dataset):

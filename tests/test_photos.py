@@ -8,10 +8,11 @@ import PIL.Image
 import pytest
 import torch
 
+from gpcore.data import photos
 from gpcore.data.decode import Photo, decode
 from gpcore.data.examples import EXAMPLES, picture_of
 from gpcore.data.foreground import find_foreground, plausibility
-from gpcore.data.photos import Box, Correction, is_dataset_image, prepare
+from gpcore.data.photos import Box, Correction, Found, is_dataset_image, prepare
 
 
 def as_file(pixels: np.ndarray, kind: str = "PNG", **options) -> bytes:
@@ -136,6 +137,27 @@ def test_corrections_do_what_they_say():
     assert part.box.bottom == pytest.approx(0.5, abs=0.1)
     swapped = prepare(photo, Correction(foreground="swapped"))
     assert not np.array_equal(swapped.image, plain)
+
+
+def test_what_was_found_is_kept_as_long_as_the_box_stays_and_changes_nothing(monkeypatch):
+    photo, _ = scene(T_SHIRT, (40, 40, 60))
+    half = Box(0, 0, 1, 0.5)
+    corrections = [
+        *(Correction(foreground=part, polarity=light) for part in ("automatic", "swapped") for light in ("negated", "kept")),
+        *(Correction(half), Correction(half, polarity="kept"), Correction(half, "everything"), Correction(half, "swapped")),
+        Correction(),
+    ]
+    fresh = [prepare(photo, correction) for correction in corrections]
+    looked: list[Photo] = []
+    monkeypatch.setattr(photos, "find_foreground", lambda part: looked.append(part) or find_foreground(part))
+    found = Found()
+    for correction, wanted in zip(corrections, fresh, strict=True):
+        prepared = prepare(photo, correction, found)
+        assert (prepared.kind, prepared.box) == (wanted.kind, wanted.box)
+        assert np.array_equal(prepared.views, wanted.views)
+        for step, expected in zip(prepared.steps, wanted.steps, strict=True):
+            assert np.array_equal(step.picture, expected.picture)
+    assert [part.size for part in looked] == [(300, 400), (300, 200), (300, 400)]  # the whole, the half, the whole again
 
 
 @pytest.mark.parametrize("box", [Box(0.5, 0.5, 0.5, 0.5), Box(0.999, 0.999, 1, 1), Box(0, 0, 0.001, 1)])

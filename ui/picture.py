@@ -13,7 +13,7 @@ import PIL.Image
 import streamlit as st
 
 from gpcore.data.decode import Photo, decode, shown_name
-from gpcore.data.photos import AUTOMATIC, Correction, Prepared, prepare
+from gpcore.data.photos import AUTOMATIC, Correction, Found, Prepared, prepare
 from gpcore.errors import ImageError
 from gpcore.insight.answers import Answer, answer, calibration_of
 from gpcore.insight.uncertainty import Calibration
@@ -46,6 +46,7 @@ class Picture:
     error: str | None = None
     correction: Correction = AUTOMATIC
     prepared: Prepared | None = None
+    found: Found = field(default_factory=Found)
     answers: dict[tuple[str, int], Answer] = field(default_factory=dict)
 
     @classmethod
@@ -53,7 +54,8 @@ class Picture:
         """A file, decoded and prepared."""
         try:
             photo = decode(file.getvalue(), file.name)
-            return cls(photo.name, photo, prepared=prepare(photo))
+            found = Found()
+            return cls(photo.name, photo, prepared=prepare(photo, found=found), found=found)
         except ImageError as error:
             return cls(shown_name(file.name), error=str(error))
 
@@ -71,7 +73,7 @@ class Picture:
     def correct(self, correction: Correction) -> None:
         """Prepare it anew, as its owner says."""
         if self.photo and correction != self.correction:
-            self.correction, self.prepared = correction, prepare(self.photo, correction)
+            self.correction, self.prepared = correction, prepare(self.photo, correction, self.found)
             self.answers.clear()
 
 

@@ -86,8 +86,25 @@ class Prepared:
     steps: tuple[Step, ...]
 
 
-def prepare(photo: Photo, correction: Correction = AUTOMATIC) -> Prepared:
-    """The 28×28 picture of a photograph, with every step kept.
+@dataclass
+class Found:
+    """The object last found in one photograph, so that corrections that leave the box alone need not look for it again.
+
+    Cutting it out takes longer than all the rest together. Only the last box's mask is kept.
+    """
+
+    window: Box | None = None
+    mask: Mask | None = None
+
+    def inside(self, window: Box, part: Photo) -> Mask:
+        """The object in the part of the photograph that lies in a window."""
+        if self.mask is None or window != self.window:
+            self.window, self.mask = window, find_foreground(part)
+        return self.mask
+
+
+def prepare(photo: Photo, correction: Correction = AUTOMATIC, found: Found | None = None) -> Prepared:
+    """The 28×28 picture of a photograph, with every step kept; `found` is what a call for the same photograph has found.
 
     - A 28×28 picture, light on black, is what the dataset holds already: it is passed on bit for bit.
     - A product picture, on a ground of one made colour, goes the paper's way, nothing added.
@@ -103,7 +120,7 @@ def prepare(photo: Photo, correction: Correction = AUTOMATIC) -> Prepared:
         mask, widths = _unlike_ground(part.pixels), (1.0,)
     else:
         kind = "photograph"
-        mask, widths = _chosen(part, correction.foreground), (NARROWING,)
+        mask, widths = _chosen(part, window, correction.foreground, found or Found()), (NARROWING,)
     levels = _levels(part.pixels, mask, kind, correction.polarity)
     views = np.stack([_on_canvas(levels, mask, width, kind) for width in widths])
     steps = (
@@ -148,10 +165,10 @@ def _unlike_ground(pixels: np.ndarray) -> Mask:
     return unlike if unlike.any() else np.ones_like(unlike)
 
 
-def _chosen(photo: Photo, foreground: Foreground) -> Mask:
+def _chosen(part: Photo, window: Box, foreground: Foreground, found: Found) -> Mask:
     if foreground == "everything":
-        return np.ones(photo.pixels.shape[:2], bool)
-    mask = find_foreground(photo)
+        return np.ones(part.pixels.shape[:2], bool)
+    mask = found.inside(window, part)
     swapped = ~mask if foreground == "swapped" else mask
     return swapped if swapped.any() else mask
 
