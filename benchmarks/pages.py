@@ -69,7 +69,7 @@ def inside(page: Page) -> dict[str, Iterator[Change]]:
 
 def classify(page: Page) -> dict[str, Iterator[Change]]:
     """Another model answers; light and dark are swapped."""
-    answers = (".st-key-bars-0", ".st-key-bars-1", ".st-key-over-photo-0", ".st-key-over-photo-1")
+    answers = (".st-key-answer-0", ".st-key-answer-1")
     page.get_by_role("tab", name="Examples").click()
     page.locator(".st-key-all-examples button").click()
     page.locator(answers[-1]).wait_for()

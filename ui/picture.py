@@ -1,7 +1,5 @@
 """The pictures that a visitor brought to *Classify*: kept over reruns and pages, and answered once."""
 
-import base64
-import io
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -9,12 +7,12 @@ from pathlib import Path
 from typing import Any, Protocol
 
 import numpy as np
-import PIL.Image
 import streamlit as st
 
 from gpcore.data.decode import Photo, decode, shown_name
 from gpcore.data.photos import AUTOMATIC, Correction, Found, Prepared, prepare
 from gpcore.errors import ImageError
+from gpcore.figures.overlay import data_url, tile_source
 from gpcore.insight.answers import Answer, answer, calibration_of
 from gpcore.insight.uncertainty import Calibration
 from gpcore.runs.run import Run
@@ -62,13 +60,13 @@ class Picture:
     @cached_property
     def thumbnail(self) -> str | None:
         """A small version as a data URL, kept, since a table of all pictures is drawn at every change."""
-        if self.photo is None:
-            return None
-        image = PIL.Image.fromarray(self.photo.pixels)
-        image.thumbnail((THUMBNAIL, THUMBNAIL))
-        file = io.BytesIO()
-        image.save(file, "JPEG", quality=80)
-        return "data:image/jpeg;base64," + base64.b64encode(file.getvalue()).decode()
+        return data_url(self.photo.pixels, THUMBNAIL) if self.photo else None
+
+    @cached_property
+    def tile(self) -> str:
+        """A version as large as an answer shows it, as a data URL."""
+        assert self.photo is not None
+        return tile_source(self.photo.pixels)
 
     def correct(self, correction: Correction) -> None:
         """Prepare it anew, as its owner says."""

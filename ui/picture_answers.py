@@ -2,22 +2,29 @@
 
 import dataclasses
 from collections.abc import Callable, Sequence
+from pathlib import Path
 from typing import Any
 
 import streamlit as st
 
 from gpcore.figures.crop import box_of, croppable
-from gpcore.figures.overlay import likeliest, maps_over_photo
+from gpcore.figures.overlay import answer_sheet
 from gpcore.figures.steps import tile
 from gpcore.figures.theme import POOL_COLOURS
 from gpcore.runs.run import Run
 from ui import picture as pictures
 from ui import widgets
 from ui.picture import Picture
+from ui.sheet import show_sheet
 from ui.wording import plain
 
 FOREGROUNDS = {"automatic": "found by itself", "swapped": "the other part", "everything": "the whole box"}
 POLARITIES = {"automatic": "found by itself", "negated": "negated", "kept": "as in the photograph"}
+
+NO_MAPS = (
+    "This network has no class maps to show where its answer comes from: choose a run whose pooling stands on class maps, such "
+    "as GAP or GMP."
+)
 
 
 def show_picture(picture: Picture, runs: Sequence[Run]) -> None:
@@ -47,9 +54,11 @@ def show_picture(picture: Picture, runs: Sequence[Run]) -> None:
         colour = POOL_COLOURS[run.recipe.pool]
         with column:
             st.markdown(f"**{plain(run.record.title)}**: {answer.label}")
-            st.plotly_chart(likeliest(answer, colour), key=f"bars-{place}", config=widgets.PLOT_CONFIG)
-            figure = maps_over_photo(picture.photo.pixels, picture.prepared.box, answer, colour)
-            st.plotly_chart(figure, key=f"over-photo-{place}", config=widgets.PLOT_CONFIG)
+            sheet = answer_sheet(picture.tile, picture.photo.pixels.shape[:2], picture.prepared.box, answer, colour)
+            name = f"{run.record.title}-{Path(picture.name).stem}"
+            show_sheet(sheet, f"answer-{place}", name, f"{run.record.title}: {answer.ranking}")
+            if answer.class_maps is None:
+                st.info(NO_MAPS, icon=":material/info:")
 
 
 def correct(picture: Picture) -> None:

@@ -43,12 +43,24 @@ function paint(context, sheet, width, style) {
   const { unit, left } = placeIn(sheet, width);
   const x = (units) => left + unit * units;
   const y = (units) => unit * units;
+  context.imageSmoothingQuality = "high";
+  for (const { source, width, height, places } of sheet.photographs) {
+    const picture = sheet.decoded.get(source);
+    if (!picture.naturalWidth) continue; // it could not be decoded; what is drawn over it still can
+    for (const [across, down] of places) context.drawImage(picture, x(across), y(down), unit * width, unit * height);
+  }
   context.imageSmoothingEnabled = false;
   for (const matrix of sheet.matrices) {
+    context.save();
+    if (matrix.clip) clipTo(context, matrix.clip, x, y, unit);
     context.globalAlpha = matrix.opacity;
-    context.drawImage(matrix.picture, x(matrix.x), y(matrix.y), unit, unit);
-    context.globalAlpha = 1;
+    context.drawImage(matrix.picture, x(matrix.x), y(matrix.y), unit * matrix.width, unit * matrix.height);
+    context.restore();
     if (matrix.written) writeCells(context, matrix, x, y, unit, style);
+  }
+  for (const bar of sheet.bars) {
+    context.fillStyle = bar.colour;
+    context.fillRect(x(bar.x), y(bar.y), unit * bar.width, unit * bar.height);
   }
   for (const dot of sheet.dots) {
     context.beginPath();
@@ -69,14 +81,21 @@ function paint(context, sheet, width, style) {
   for (const text of sheet.texts) write(context, text, x(text.x), y(text.y), unit, style);
 }
 
+function clipTo(context, [across, down, width, height], x, y, unit) {
+  context.beginPath();
+  context.rect(x(across), y(down), unit * width, unit * height);
+  context.clip();
+}
+
 function writeCells(context, matrix, x, y, unit, style) {
   matrix.written.flat().forEach((text, cell) => {
     const row = Math.floor(cell / matrix.columns);
     const pixel = matrix.picture.pixels[cell];
     const luma = 0.299 * (pixel & 255) + 0.587 * ((pixel >> 8) & 255) + 0.114 * ((pixel >> 16) & 255);
-    const placed = { text, size: 12, anchor: "middle", room: 0.9 / matrix.columns, colour: luma < 128 ? "white" : "black" };
-    const across = matrix.x + ((cell % matrix.columns) + 0.5) / matrix.columns;
-    write(context, placed, x(across), y(matrix.y + (row + 0.5) / matrix.rows), unit, style);
+    const [width, height] = [matrix.width / matrix.columns, matrix.height / matrix.rows];
+    const placed = { text, size: 12, anchor: "middle", room: 0.9 * width, colour: luma < 128 ? "white" : "black" };
+    const across = matrix.x + ((cell % matrix.columns) + 0.5) * width;
+    write(context, placed, x(across), y(matrix.y + (row + 0.5) * height), unit, style);
   });
 }
 
@@ -98,9 +117,13 @@ function write(context, { text, size, anchor, bold, room, colour }, x, y, unit, 
 function valueAt(sheet, width, across, down) {
   const { unit, left } = placeIn(sheet, width);
   const [x, y] = [(across - left) / unit, down / unit];
-  const hit = sheet.matrices.findLast((matrix) => matrix.x <= x && x < matrix.x + 1 && matrix.y <= y && y < matrix.y + 1);
+  const within = ([left, top, width, height]) => left <= x && x < left + width && top <= y && y < top + height;
+  const hit = sheet.matrices.findLast(
+    (matrix) => within([matrix.x, matrix.y, matrix.width, matrix.height]) && (!matrix.clip || within(matrix.clip)),
+  );
   if (!hit) return null;
-  const [row, column] = [Math.floor((y - hit.y) * hit.rows), Math.floor((x - hit.x) * hit.columns)];
+  const cell = (share, count) => Math.min(count - 1, Math.floor(share * count));
+  const [row, column] = [cell((y - hit.y) / hit.height, hit.rows), cell((x - hit.x) / hit.width, hit.columns)];
   const value = Number(hit.values[row * hit.columns + column].toPrecision(5));
   return `${hit.name}, row ${row}, column ${column}: ${String(value).replace("-", "−")}`;
 }
@@ -115,7 +138,7 @@ function draw(figure) {
   const width = figure.clientWidth;
   const scale = devicePixelRatio;
   canvas.width = Math.round(width * scale);
-  canvas.height = Math.round(figure.sheet.pixels * scale);
+  canvas.height = Math.round(figure.clientHeight * scale);
   const context = canvas.getContext("2d");
   context.scale(scale, scale);
   paint(context, figure.sheet, width, styleOf(figure));
@@ -125,7 +148,7 @@ function save(figure) {
   const width = figure.clientWidth;
   const canvas = Object.assign(document.createElement("canvas"), {
     width: SAVED_SCALE * width,
-    height: SAVED_SCALE * figure.sheet.pixels,
+    height: SAVED_SCALE * figure.clientHeight,
   });
   const context = canvas.getContext("2d");
   context.fillStyle = getComputedStyle(figure).getPropertyValue("--st-background-color");
@@ -157,11 +180,34 @@ function makeAlive(figure) {
   figure.watcher.observe(figure);
 }
 
-export default function ({ data, parentElement }) {
-  const figure = parentElement.querySelector(".sheet");
-  figure.sheet = unpacked(data);
-  figure.style.height = `${data.pixels}px`;
-  figure.querySelector("canvas").setAttribute("aria-label", data.name);
+/** Shows a sheet once its photographs are decoded, unless another one is wanted by then.
+ *
+ * Until then the sheet before it stays: nothing flickers, and no photograph is seen under maps that are not its own. */
+function show(figure, sheet) {
+  figure.wanted = sheet;
+  const known = figure.sheet?.decoded;
+  const loaded = (source) => known?.get(source) ?? Object.assign(new Image(), { src: source });
+  sheet.decoded = new Map(sheet.photographs.map(({ source }) => [source, loaded(source)]));
+  const missing = [...sheet.decoded.values()].filter((picture) => !picture.complete);
+  if (!missing.length) return put(figure, sheet);
+  Promise.allSettled(missing.map((picture) => picture.decode())).then(() => figure.wanted === sheet && put(figure, sheet));
+}
+
+function makeRoom(figure, { width, height, pixels, shrinks }) {
+  const room = shrinks ? { height: "", aspectRatio: `${width} / ${height}` } : { height: `${pixels}px`, aspectRatio: "" };
+  Object.assign(figure.style, { maxHeight: `${pixels}px`, ...room });
+}
+
+function put(figure, sheet) {
+  figure.sheet = sheet;
+  makeRoom(figure, sheet);
+  figure.querySelector("canvas").setAttribute("aria-label", sheet.label);
   if (figure.watcher) draw(figure);
   else makeAlive(figure);
+}
+
+export default function ({ data, parentElement }) {
+  const figure = parentElement.querySelector(".sheet");
+  if (!figure.sheet) makeRoom(figure, data); // so that nothing below moves when the first photograph has been decoded
+  show(figure, unpacked(data));
 }

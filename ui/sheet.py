@@ -30,7 +30,7 @@ _mounted = st.components.v2.component(
 )
 
 
-def show_sheet(sheet: Sheet, key: str, name: str) -> None:
-    """A sheet; `name` is what it is called when it is saved, and what a screen reader says."""
+def show_sheet(sheet: Sheet, key: str, name: str, label: str | None = None) -> None:
+    """A sheet; `name` is what it is called when it is saved, and what a screen reader says unless `label` has more to say."""
     # The theme is part of the data, since texts have its colour: in another one the sheet is drawn anew.
-    _mounted(data=sheet.data() | {"name": name, "theme": st.context.theme.type}, key=key)
+    _mounted(data=sheet.data() | {"name": name, "label": label or name, "theme": st.context.theme.type}, key=key)

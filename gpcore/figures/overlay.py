@@ -1,89 +1,117 @@
-"""Class maps laid over the photograph that they come from, and the likeliest classes as bars."""
+"""What a network answers to a photograph: the likeliest classes, each with its class map over the photograph, as one sheet."""
 
 import base64
 import io
 
 import numpy as np
 import PIL.Image
-import plotly.graph_objects as go
-from plotly.subplots import make_subplots
+import torch
 
 from gpcore.data.photos import Box
-from gpcore.figures.theme import layout
+from gpcore.figures.sheet import Bar, Matrix, Photograph, Sheet, Text
+from gpcore.figures.theme import TRACK
 from gpcore.insight.answers import Answer
 
-HEIGHT = 230
-BAR_HEIGHT = 132
+UNIT = 172
+"""Pixels that a tile is wide at most; on a narrow page it is as wide as there is room for."""
 
-SCALE = "Viridis"
+TALLEST = 1.25
+"""Height of the tallest photograph, as a part of a tile's width: what is taller is narrower than its tile."""
+
+GAP = 0.1
+"""Between two tiles, as a part of a tile's width."""
+
+HEADING, BAR, TOP = 0.15, 0.035, 0.22
+"""Where a tile's heading ends and its bar begins, how thick the bar is, and where the photograph begins."""
+
+SHARPEST = 2
+"""Device pixels to a pixel for which photographs are sharp."""
+
+SMALL = 3
+"""How many times a picture is enlarged before its pixels are shown as squares, not smoothed."""
+
+OPACITY = 0.55
 
 
-def maps_over_photo(pixels: np.ndarray, box: Box, answer: Answer, colour: str) -> go.Figure:
-    """The class maps of the three likeliest classes over the photograph, on one common scale; `pixels` (height, width, 3)."""
+def answer_sheet(source: str, shape: tuple[int, int], box: Box, answer: Answer, colour: str) -> Sheet:
+    """The three likeliest classes: how likely each is, and its class map over the photograph, on one common scale.
+
+    `source` is the photograph as a data URL, `shape` its (height, width), `box` the part of it that the maps are about. A
+    network without class maps has the photograph alone.
+    """
     labels = answer.top()
-    height, width = pixels.shape[:2]
-    source = data_url(pixels)
-    figure = make_subplots(1, len(labels), horizontal_spacing=0.02, subplot_titles=[answer.classes[label] for label in labels])
-    shown = answer.maps[labels]
-    for column, maps in enumerate(shown, start=1):
-        figure.add_trace(_cells(maps, box, width, height, shown.min(), shown.max()), 1, column)
-        figure.add_layout_image(
-            source=source,
-            x=0,
-            y=0,
-            sizex=width,
-            sizey=height,
-            xref=f"x{column}",
-            yref=f"y{column}",
-            layer="below",
-            sizing="stretch",
-        )
-    figure.update_annotations(font={"color": colour, "size": 14})
-    layout(figure, HEIGHT, margin={"l": 2, "r": 2, "t": 24, "b": 2}, showlegend=False)
-    figure.update_xaxes(visible=False, range=[0, width], constrain="domain", fixedrange=True)
-    for column in range(1, len(labels) + 1):
-        figure.update_yaxes(
-            visible=False, range=[height, 0], scaleanchor=f"x{column}", constrain="domain", fixedrange=True, row=1, col=column
-        )
-    return figure
-
-
-def _cells(maps: np.ndarray, box: Box, width: int, height: int, low: float, high: float) -> go.Heatmap:
-    rows, columns = maps.shape
-    return go.Heatmap(
-        z=maps,
-        x=np.linspace(box.left, box.right, columns + 1) * width,
-        y=np.linspace(box.top, box.bottom, rows + 1) * height,
-        zmin=float(low),
-        zmax=float(max(high, low + 1e-6)),
-        colorscale=SCALE,
-        opacity=0.55,
-        showscale=False,
-        hovertemplate="%{z:.2f}<extra></extra>",
+    width, height = _fitted(shape)
+    lefts = [place * (1 + GAP) + (1 - width) / 2 for place in range(len(labels))]
+    return Sheet(
+        len(labels) * (1 + GAP) - GAP,
+        TOP + height,
+        round(UNIT * (TOP + height)),
+        photographs=[Photograph(source, width, height, [(left, TOP) for left in lefts])],
+        matrices=_maps(answer, box, lefts, width, height),
+        bars=[bar for place, label in enumerate(labels) for bar in _bars(place, answer, label, colour)],
+        texts=[_heading(place, answer, label, colour) for place, label in enumerate(labels)],
+        shrinks=True,
     )
 
 
-def likeliest(answer: Answer, colour: str) -> go.Figure:
-    """The three likeliest classes with their probabilities."""
-    labels = answer.top()[::-1]
-    values = [float(answer.probabilities[label]) for label in labels]
-    bars = go.Bar(
-        x=values,
-        y=[answer.classes[label] for label in labels],
-        orientation="h",
-        marker_color=colour,
-        text=[f"{value:.0%}" for value in values],
-        textposition="outside",
-        cliponaxis=False,
-        hovertemplate="%{y}: %{x:.2%}<extra></extra>",
-    )
-    figure = layout(go.Figure(bars), BAR_HEIGHT, margin={"l": 84, "r": 40, "t": 4, "b": 4}, showlegend=False)
-    figure.update_xaxes(visible=False, range=[0, 1.05], fixedrange=True)
-    return figure.update_yaxes(fixedrange=True, ticks="")
+def tile_source(pixels: np.ndarray) -> str:
+    """A photograph (height, width, 3) with no more pixels than a tile shows, as `answer_sheet` takes it."""
+    longest = round(SHARPEST * UNIT * max(_fitted(pixels.shape[:2])))
+    times = longest // max(pixels.shape[:2])
+    if times > SHARPEST * SMALL:
+        return data_url(pixels.repeat(times, 0).repeat(times, 1))
+    return data_url(pixels, longest)
 
 
-def data_url(pixels: np.ndarray) -> str:
-    """A picture (height, width, 3) as a browser takes it inside a figure."""
+def data_url(pixels: np.ndarray, longest: int | None = None) -> str:
+    """A picture (height, width, 3), no side longer than `longest` pixels, as a browser takes it inside a figure."""
+    image = PIL.Image.fromarray(pixels)
+    if longest:
+        image.thumbnail((longest, longest))
     file = io.BytesIO()
-    PIL.Image.fromarray(pixels).save(file, "JPEG", quality=85)
+    image.save(file, "JPEG", quality=85)
     return "data:image/jpeg;base64," + base64.b64encode(file.getvalue()).decode()
+
+
+def _fitted(shape: tuple[int, ...]) -> tuple[float, float]:
+    """(width, height) of a photograph in its tile, in tiles' widths."""
+    height, width = shape
+    scale = min(1 / width, TALLEST / height)
+    return scale * width, scale * height
+
+
+def _maps(answer: Answer, box: Box, lefts: list[float], width: float, height: float) -> list[Matrix]:
+    if answer.class_maps is None:
+        return []
+    labels = answer.top()
+    shown = torch.from_numpy(answer.class_maps[labels])
+    low = shown.min().item()
+    high = max(shown.max().item(), low + 1e-6)
+    return [
+        Matrix(
+            values,
+            low,
+            high,
+            x=left + box.left * width,
+            y=TOP + box.top * height,
+            name=answer.classes[label],
+            opacity=OPACITY,
+            width=(box.right - box.left) * width,
+            height=(box.bottom - box.top) * height,
+            clip=(left, TOP, width, height),
+        )
+        for label, left, values in zip(labels, lefts, shown, strict=True)
+    ]
+
+
+def _bars(place: int, answer: Answer, label: int, colour: str) -> list[Bar]:
+    """The class's probability as a part of certainty."""
+    left = place * (1 + GAP)
+    return [
+        Bar(left, HEADING, 1, BAR, TRACK),
+        Bar(left, HEADING, float(answer.probabilities[label]), BAR, colour),
+    ]
+
+
+def _heading(place: int, answer: Answer, label: int, colour: str) -> Text:
+    return Text(answer.named(label), place * (1 + GAP) + 0.5, HEADING - 0.01, 14, bold=True, colour=colour)

@@ -1,13 +1,16 @@
 """Sheets as a picture, drawn without a browser."""
 
+import base64
+import io
 from collections.abc import Sequence
 
 import numpy as np
 import PIL.Image
+import PIL.ImageColor
 import PIL.ImageDraw
 import PIL.ImageFont
 
-from gpcore.figures.sheet import Dot, Matrix, Outline, Sheet, Text, colours, is_dark
+from gpcore.figures.sheet import Bar, Dot, Matrix, Outline, Photograph, Sheet, Text, colours, is_dark
 
 BACKGROUND, INK = "white", "#1a1c20"
 
@@ -42,8 +45,12 @@ class _Painter:
         self.pen = PIL.ImageDraw.Draw(picture)
 
     def draw(self, sheet: Sheet) -> None:
+        for photograph in sheet.photographs:
+            self._photograph(photograph)
         for matrix in sheet.matrices:
             self._matrix(matrix)
+        for bar in sheet.bars:
+            self._bar(bar)
         for dot in sheet.dots:
             self._dot(dot)
         for outline in sheet.outlines:
@@ -54,27 +61,47 @@ class _Painter:
     def _at(self, x: float, y: float) -> tuple[int, int]:
         return round(self.left + self.unit * x), round(self.top + self.unit * y)
 
+    def _box(self, x: float, y: float, width: float, height: float) -> tuple[int, int, int, int]:
+        """(left, top, right, bottom) of a rectangle."""
+        return *self._at(x, y), *self._at(x + width, y + height)
+
+    def _photograph(self, photograph: Photograph) -> None:
+        encoded = photograph.source.partition(",")[2]
+        with PIL.Image.open(io.BytesIO(base64.b64decode(encoded))) as picture:
+            decoded = picture.convert("RGB")
+        for place in photograph.places:
+            left, top, right, bottom = self._box(*place, photograph.width, photograph.height)
+            self.picture.paste(decoded.resize((right - left, bottom - top)), (left, top))
+
     def _matrix(self, matrix: Matrix) -> None:
         shown = colours(matrix)
-        side = round(self.unit)
-        tile = PIL.Image.fromarray(shown).resize((side, side), PIL.Image.Resampling.NEAREST)
+        whole = self._box(matrix.x, matrix.y, matrix.width, matrix.height)
+        seen = _common(whole, self._box(*matrix.clip)) if matrix.clip else whole
+        left, top, right, bottom = whole
+        tile = PIL.Image.fromarray(shown).resize((right - left, bottom - top), PIL.Image.Resampling.NEAREST)
+        tile = tile.crop((seen[0] - left, seen[1] - top, seen[2] - left, seen[3] - top))
         opacity = tile.getchannel("A").point(lambda value: round(value * matrix.opacity))
-        self.picture.paste(tile.convert("RGB"), self._at(matrix.x, matrix.y), opacity)
+        self.picture.paste(tile.convert("RGB"), seen, opacity)
         rows, columns = matrix.values.shape
         for row, column in np.ndindex(rows, columns) if matrix.written else ():
             assert matrix.written
             ink = "white" if is_dark(shown[row, column]) else "black"
-            x, y = matrix.x + (column + 0.5) / columns, matrix.y + (row + 0.5) / rows
-            self._text(Text(matrix.written[row][column], x, y, 11, "middle", room=0.9 / columns, colour=ink))
+            across, down = matrix.width / columns, matrix.height / rows
+            x, y = matrix.x + (column + 0.5) * across, matrix.y + (row + 0.5) * down
+            self._text(Text(matrix.written[row][column], x, y, 11, "middle", room=0.9 * across, colour=ink))
+
+    def _bar(self, bar: Bar) -> None:
+        left, top, right, bottom = self._box(bar.x, bar.y, bar.width, bar.height)
+        *ink, opacity = PIL.ImageColor.getcolor(bar.colour, "RGBA")
+        self.picture.paste(tuple(ink), (left, top), PIL.Image.new("L", (right - left, bottom - top), opacity))
 
     def _dot(self, dot: Dot) -> None:
         if dot.radius * self.unit > 0.5:
             self.pen.circle(self._at(dot.x, dot.y), dot.radius * self.unit, fill="white", outline="black")
 
     def _outline(self, outline: Outline) -> None:
-        left, top = self._at(outline.x, outline.y)
-        right, bottom = self._at(outline.x + outline.width, outline.y + outline.height)
-        self.pen.rectangle((left, top, right, bottom), outline=outline.colour, width=round(LARGER * outline.thickness))
+        edges = self._box(outline.x, outline.y, outline.width, outline.height)
+        self.pen.rectangle(edges, outline=outline.colour, width=round(LARGER * outline.thickness))
 
     def _text(self, text: Text) -> None:
         shown = text.text.replace("−", "-")  # Pillow's own font has no minus sign
@@ -87,3 +114,8 @@ class _Painter:
         self.pen.multiline_text(
             place, shown, ink, font, ANCHORS[text.anchor], spacing=2, align="center", stroke_width=stroke, stroke_fill=ink
         )
+
+
+def _common(one: tuple[int, int, int, int], other: tuple[int, int, int, int]) -> tuple[int, int, int, int]:
+    """(left, top, right, bottom) of what two rectangles share."""
+    return max(one[0], other[0]), max(one[1], other[1]), min(one[2], other[2]), min(one[3], other[3])

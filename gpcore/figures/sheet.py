@@ -1,4 +1,4 @@
-"""Sheets: matrices, texts, dots and outlines in a plane, drawn alike by a browser (`ui/sheet.js`) and by Pillow (`picture.py`).
+"""Sheets: what lies in a plane, maps above all, drawn alike by a browser (`ui/sheet.js`) and by Pillow (`picture.py`).
 
 Maps of a few cells need no chart library: a canvas draws a hundred of them in the time in which Plotly draws one, and a page
 on which a person moves through layers and epochs draws four sheets at every step.
@@ -32,10 +32,21 @@ STOPS: dict[Scale, list[tuple[float, str]]] = {
 
 
 @dataclass(frozen=True)
+class Photograph:
+    """A picture as a data URL, sent once and drawn `width` × `height` units large, its upper left corner at each place."""
+
+    source: str
+    width: float
+    height: float
+    places: list[tuple[float, float]]
+
+
+@dataclass(frozen=True)
 class Matrix:
     """Values drawn as cells of a rectangle, `low` and what is below in a scale's first colour, `high` in its last.
 
-    `name` is what a reader is told under the pointer, before the value; `written` puts the numbers into the cells.
+    `name` is what a reader is told under the pointer, before the value; `written` puts the numbers into the cells; of a matrix
+    that reaches beyond its `clip` (x, y, width, height), only what lies inside is drawn.
     """
 
     values: Float[Tensor, "rows columns"]
@@ -47,6 +58,20 @@ class Matrix:
     name: str = ""
     written: list[list[str]] | None = None
     opacity: float = 1.0
+    width: float = 1.0
+    height: float = 1.0
+    clip: tuple[float, float, float, float] | None = None
+
+
+@dataclass(frozen=True)
+class Bar:
+    """A filled rectangle."""
+
+    x: float
+    y: float
+    width: float
+    height: float
+    colour: str
 
 
 @dataclass(frozen=True)
@@ -87,9 +112,12 @@ class Outline:
 
 @dataclass(frozen=True)
 class Sheet:
-    """A plane of `width` × `height` units, y downwards, shown in a strip `pixels` high; every matrix is one unit wide and high.
+    """A plane of `width` × `height` units, y downwards, shown in a strip `pixels` high.
 
-    What comes later is drawn over what came before: matrices, dots, outlines, texts.
+    On a page too narrow for it the strip stays as high, unless the sheet `shrinks`: sheets that follow each other in one place
+    would move all that lies below.
+
+    What comes later is drawn over what came before: photographs, matrices, bars, dots, outlines, texts.
     """
 
     width: float
@@ -99,6 +127,9 @@ class Sheet:
     dots: list[Dot] = field(default_factory=list)
     outlines: list[Outline] = field(default_factory=list)
     texts: list[Text] = field(default_factory=list)
+    photographs: list[Photograph] = field(default_factory=list)
+    bars: list[Bar] = field(default_factory=list)
+    shrinks: bool = False
 
     def data(self) -> dict[str, Any]:
         """The sheet as JSON takes it: values are little-endian float32, palettes 256 times RGBA, both in base64."""
@@ -107,8 +138,11 @@ class Sheet:
             "width": self.width,
             "height": self.height,
             "pixels": self.pixels,
+            "shrinks": self.shrinks,
             "palettes": {scale: _base64(palette(scale)) for scale in used},
+            "photographs": [vars(photograph) for photograph in self.photographs],
             "matrices": [_matrix_data(matrix) for matrix in self.matrices],
+            "bars": [vars(bar) for bar in self.bars],
             "dots": [vars(dot) for dot in self.dots],
             "outlines": [vars(outline) for outline in self.outlines],
             "texts": [vars(text) for text in self.texts],

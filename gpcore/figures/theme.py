@@ -22,6 +22,8 @@ STROKES: list[list[int]] = [[], [6, 4], [2, 3], [8, 3, 2, 3]]
 
 NEUTRAL = "#808792"
 GRID = "rgba(128, 135, 146, 0.22)"
+TRACK = "#80879238"
+"""What a bar fills when it is full: the grid's colour, as Pillow takes it too."""
 
 PERCENT = ".2~%"
 """How an axis writes fractions: as many decimals as its ticks need, since whole per cents would name two ticks alike."""

@@ -12,7 +12,7 @@ from jaxtyping import Float
 from gpcore.data.datasets import scaled, test_split_only
 from gpcore.data.decode import read_photo
 from gpcore.data.photos import Prepared, prepare
-from gpcore.errors import CheckpointError, ImageError, InsightError
+from gpcore.errors import CheckpointError, ImageError
 from gpcore.insight.uncertainty import Calibration, calibrate, doubt, read_calibration
 from gpcore.nets.convnet import ConvNet
 from gpcore.runs.run import Run
@@ -34,16 +34,6 @@ class Answer:
     none_of_these: bool
 
     @property
-    def maps(self) -> Float[np.ndarray, "classes rows columns"]:
-        """The class maps; InsightError where there are none."""
-        if self.class_maps is None:
-            raise InsightError(
-                f"The answer is {self.label}, but this network has no class maps to show where it comes from: "
-                "choose a run whose pooling stands on class maps, such as GAP or GMP."
-            )
-        return self.class_maps
-
-    @property
     def prediction(self) -> int:
         """The class with the highest probability."""
         return int(self.probabilities.argmax())
@@ -56,6 +46,15 @@ class Answer:
     def top(self, count: int = 3) -> list[int]:
         """The likeliest classes, the likeliest first."""
         return np.argsort(-self.probabilities, kind="stable")[:count].tolist()
+
+    def named(self, label: int) -> str:
+        """A class and how likely it is: `Ankle boot 97%`."""
+        return f"{self.classes[label]} {self.probabilities[label]:.0%}"
+
+    @property
+    def ranking(self) -> str:
+        """The likeliest classes in one line."""
+        return ", ".join(map(self.named, self.top()))
 
 
 def answer(network: ConvNet, calibration: Calibration, classes: tuple[str, ...], prepared: Prepared) -> Answer:
@@ -129,8 +128,7 @@ class Classified:
         if self.answer is None:
             return f"{self.path}: {self.error}"
         found = self.answer
-        top = ", ".join(f"{found.classes[label]} {found.probabilities[label]:.0%}" for label in found.top())
-        return f"{self.path}: {top}" + (" (perhaps none of these)" if found.none_of_these else "")
+        return f"{self.path}: {found.ranking}" + (" (perhaps none of these)" if found.none_of_these else "")
 
 
 def classify_files(paths: Iterable[Path], run: Run, data: Path) -> Iterator[Classified]:
