@@ -199,6 +199,6 @@ def test_a_photograph_is_answered_without_class_maps_too(small_dataset: Dataset)
     found = answer(network, Calibration(1, 200, 1.0, 0.0), small_dataset.classes, picture)
     assert found.probabilities.sum() == pytest.approx(1)
     assert found.class_maps is None
-    sheet = answer_sheet(tile_source(np.zeros((20, 10, 3), np.uint8)), (20, 10), picture.box, found, "#2a86d8")
+    sheet = answer_sheet(tile_source(np.zeros((20, 10, 3), np.uint8)), (10, 20), picture.box, found, "#2a86d8")
     assert not sheet.matrices
     assert len(sheet.photographs[0].places) == len(sheet.texts) == 3

@@ -7,12 +7,15 @@ from pathlib import Path
 from typing import Any, Protocol
 
 import numpy as np
+import plotly.graph_objects as go
 import streamlit as st
 
 from gpcore.data.decode import Photo, decode, shown_name
 from gpcore.data.photos import AUTOMATIC, Correction, Found, Prepared, prepare
 from gpcore.errors import ImageError
+from gpcore.figures.crop import croppable
 from gpcore.figures.overlay import data_url, tile_source
+from gpcore.figures.steps import tile
 from gpcore.insight.answers import Answer, answer, calibration_of
 from gpcore.insight.uncertainty import Calibration
 from gpcore.runs.run import Run
@@ -46,6 +49,7 @@ class Picture:
     prepared: Prepared | None = None
     found: Found = field(default_factory=Found)
     answers: dict[tuple[str, int], Answer] = field(default_factory=dict)
+    tiles: list[np.ndarray] = field(default_factory=list)
 
     @classmethod
     def of(cls, file: File) -> "Picture":
@@ -63,16 +67,30 @@ class Picture:
         return data_url(self.photo.pixels, THUMBNAIL) if self.photo else None
 
     @cached_property
-    def tile(self) -> str:
-        """A version as large as an answer shows it, as a data URL."""
+    def beneath(self) -> str:
+        """A version to lie beneath class maps, as a data URL."""
         assert self.photo is not None
         return tile_source(self.photo.pixels)
+
+    @cached_property
+    def crop_chart(self) -> go.Figure:
+        """The chart on which its owner drags a box: the same one whatever else is changed."""
+        assert self.photo is not None
+        return croppable(self.photo.pixels)
+
+    def shown_steps(self) -> list[np.ndarray]:
+        """Its steps as pictures, drawn when they are first seen."""
+        assert self.prepared is not None
+        if not self.tiles:
+            self.tiles = [tile(step) for step in self.prepared.steps]
+        return self.tiles
 
     def correct(self, correction: Correction) -> None:
         """Prepare it anew, as its owner says."""
         if self.photo and correction != self.correction:
             self.correction, self.prepared = correction, prepare(self.photo, correction, self.found)
             self.answers.clear()
+            self.tiles.clear()
 
 
 def brought() -> list[Picture]:

@@ -7,10 +7,10 @@ from typing import Any
 
 import streamlit as st
 
-from gpcore.figures.crop import box_of, croppable
+from gpcore.figures.crop import box_of
 from gpcore.figures.overlay import answer_sheet
-from gpcore.figures.steps import tile
 from gpcore.figures.theme import POOL_COLOURS
+from gpcore.insight.answers import Answer
 from gpcore.runs.run import Run
 from ui import picture as pictures
 from ui import widgets
@@ -34,10 +34,9 @@ def show_picture(picture: Picture, runs: Sequence[Run]) -> None:
         return
     for note in picture.photo.notes:
         st.info(note, icon=":material/info:")
-    steps = picture.prepared.steps
     strip = st.container(horizontal=True, gap="small")
-    for step in steps:
-        strip.image(tile(step), step.title, width=132)
+    for step, shown in zip(picture.prepared.steps, picture.shown_steps(), strict=True):
+        strip.image(shown, step.title, width=132)
     correct(picture)
     if st.button("Look inside both networks with this picture", icon=":material/grid_on:", key="look inside"):
         st.session_state.sent_picture = pictures.sent_on(picture)
@@ -51,14 +50,21 @@ def show_picture(picture: Picture, runs: Sequence[Run]) -> None:
             icon=":material/help:",
         )
     for place, (column, run, answer) in enumerate(zip(st.columns(2, gap="large"), runs, answers, strict=True)):
-        colour = POOL_COLOURS[run.recipe.pool]
         with column:
-            st.markdown(f"**{plain(run.record.title)}**: {answer.label}")
-            sheet = answer_sheet(picture.tile, picture.photo.pixels.shape[:2], picture.prepared.box, answer, colour)
-            name = f"{run.record.title}-{Path(picture.name).stem}"
-            show_sheet(sheet, f"answer-{place}", name, f"{run.record.title}: {answer.ranking}")
-            if answer.class_maps is None:
-                st.info(NO_MAPS, icon=":material/info:")
+            show_answer(picture, run, answer, f"answer-{place}")
+
+
+def show_answer(picture: Picture, run: Run, answer: Answer, key: str) -> None:
+    """What one model answers, and where in the photograph that comes from."""
+    assert picture.photo is not None
+    assert picture.prepared is not None
+    st.markdown(f"**{plain(run.record.title)}**: {answer.label}")
+    colour = POOL_COLOURS[run.recipe.pool]
+    sheet = answer_sheet(picture.beneath, picture.photo.size, picture.prepared.box, answer, colour)
+    saved_as = f"{run.record.title}-{Path(picture.name).stem}"
+    show_sheet(sheet, key, saved_as, label=f"{run.record.title}: {answer.ranking}")
+    if answer.class_maps is None:
+        st.info(NO_MAPS, icon=":material/info:")
 
 
 def correct(picture: Picture) -> None:
@@ -74,7 +80,7 @@ def correct(picture: Picture) -> None:
         with photo_side:
             st.caption("Drag a box around the object; a double click takes the whole picture again.")
             st.plotly_chart(
-                croppable(picture.photo.pixels),
+                picture.crop_chart,
                 key=crop,
                 on_select=lambda: follow(box=box_of(st.session_state[crop].selection)),
                 selection_mode="box",

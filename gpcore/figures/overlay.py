@@ -28,19 +28,20 @@ SHARPEST = 2
 """Device pixels to a pixel for which photographs are sharp."""
 
 SMALL = 3
-"""How many times a picture is enlarged before its pixels are shown as squares, not smoothed."""
+"""A picture that is enlarged more often than this has its pixels shown as squares, not smoothed."""
 
 OPACITY = 0.55
+"""Of the class maps: the photograph is still seen through them."""
 
 
-def answer_sheet(source: str, shape: tuple[int, int], box: Box, answer: Answer, colour: str) -> Sheet:
+def answer_sheet(source: str, size: tuple[int, int], box: Box, answer: Answer, colour: str) -> Sheet:
     """The three likeliest classes: how likely each is, and its class map over the photograph, on one common scale.
 
-    `source` is the photograph as a data URL, `shape` its (height, width), `box` the part of it that the maps are about. A
-    network without class maps has the photograph alone.
+    `source` is the photograph as `tile_source` has it, `size` its (width, height), `box` the part of it that the maps are
+    about. Of a network without class maps the photograph is bare.
     """
     labels = answer.top()
-    width, height = _fitted(shape)
+    width, height = _fitted(*size)
     lefts = [place * (1 + GAP) + (1 - width) / 2 for place in range(len(labels))]
     return Sheet(
         len(labels) * (1 + GAP) - GAP,
@@ -55,12 +56,15 @@ def answer_sheet(source: str, shape: tuple[int, int], box: Box, answer: Answer, 
 
 
 def tile_source(pixels: np.ndarray) -> str:
-    """A photograph (height, width, 3) with no more pixels than a tile shows, as `answer_sheet` takes it."""
-    longest = round(SHARPEST * UNIT * max(_fitted(pixels.shape[:2])))
-    times = longest // max(pixels.shape[:2])
-    if times > SHARPEST * SMALL:
-        return data_url(pixels.repeat(times, 0).repeat(times, 1))
-    return data_url(pixels, longest)
+    """A photograph (height, width, 3) as a data URL, with no more pixels than a tile shows.
+
+    A small picture is enlarged by a whole number, since its pixels are to be seen as squares.
+    """
+    height, width = pixels.shape[:2]
+    longest = round(SHARPEST * UNIT * max(_fitted(width, height)))
+    times = longest // max(width, height)
+    enlarged = pixels.repeat(times, 0).repeat(times, 1) if times > SHARPEST * SMALL else pixels
+    return data_url(enlarged, longest)
 
 
 def data_url(pixels: np.ndarray, longest: int | None = None) -> str:
@@ -73,9 +77,8 @@ def data_url(pixels: np.ndarray, longest: int | None = None) -> str:
     return "data:image/jpeg;base64," + base64.b64encode(file.getvalue()).decode()
 
 
-def _fitted(shape: tuple[int, ...]) -> tuple[float, float]:
+def _fitted(width: int, height: int) -> tuple[float, float]:
     """(width, height) of a photograph in its tile, in tiles' widths."""
-    height, width = shape
     scale = min(1 / width, TALLEST / height)
     return scale * width, scale * height
 

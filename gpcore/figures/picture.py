@@ -6,7 +6,6 @@ from collections.abc import Sequence
 
 import numpy as np
 import PIL.Image
-import PIL.ImageColor
 import PIL.ImageDraw
 import PIL.ImageFont
 
@@ -92,8 +91,8 @@ class _Painter:
 
     def _bar(self, bar: Bar) -> None:
         left, top, right, bottom = self._box(bar.x, bar.y, bar.width, bar.height)
-        *ink, opacity = PIL.ImageColor.getcolor(bar.colour, "RGBA")
-        self.picture.paste(tuple(ink), (left, top), PIL.Image.new("L", (right - left, bottom - top), opacity))
+        filled = PIL.Image.new("RGBA", (right - left, bottom - top), bar.colour)
+        self.picture.paste(filled, (left, top), filled)
 
     def _dot(self, dot: Dot) -> None:
         if dot.radius * self.unit > 0.5:
