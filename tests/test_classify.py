@@ -197,6 +197,16 @@ def test_a_picture_is_answered_by_both_models_and_sent_on(environment, small_dat
     assert any("0.23" in markdown.value for markdown in page.markdown)
 
 
+def test_a_model_without_class_maps_still_answers(monkeypatch, environment, small_dataset):
+    monkeypatch.setenv("POOLSCOPE_CHECKPOINTS", "checkpoints")
+    page = page_with(Picture.of(Upload("boot.png", png(small_dataset.test.images[0, 0].numpy()))))
+    page.selectbox(key="first").set_value("checkpoints/modern-mlp-seed0").run()
+    assert not page.exception
+    assert not page.error
+    assert "has no class maps" in page.info[0].value
+    assert any("0.23" in markdown.value for markdown in page.markdown)  # the page goes on below
+
+
 def test_many_pictures_stand_in_one_table_with_what_is_wrong_with_the_bad_ones(environment, small_dataset):
     good = [Picture.of(Upload(f"{n}.png", png(small_dataset.test.images[n, 0].numpy()))) for n in range(12)]
     page = page_with(*good, Picture.of(Upload("text.png", b"no picture")))

@@ -11,6 +11,8 @@ import pytest
 from conftest import ROOT
 from playwright.sync_api import Page, expect
 
+from gpcore.figures.sheet import palette
+
 pytestmark = pytest.mark.browser
 
 SLOW = 90_000
@@ -99,6 +101,43 @@ def test_a_box_dragged_around_the_object_is_what_the_networks_see(page):
     page.mouse.up()
     expect(last_step.locator("img")).not_to_have_attribute("src", before, timeout=SLOW)
     expect_answered(page)
+
+
+def test_an_answer_is_drawn_heard_told_and_saved(page):
+    """Of a wide white photograph with a grey square in its middle: pixels of the real canvas against the formula."""
+    pixels = np.full((200, 300, 3), 255, np.uint8)
+    pixels[50:150, 100:200] = 90
+    brought = {"name": "square.png", "mimeType": "image/png", "buffer": png(pixels)}
+    page.get_by_test_id("stFileUploaderDropzoneInput").set_input_files(brought)
+    expect_answered(page)
+    figure = page.locator(".st-key-answer-0 .sheet")
+    expect(figure.get_by_role("img", name=re.compile(r"^article-gap-seed0: .+ \d+%, .+ \d+%, .+ \d+%$"))).to_be_visible()
+    matrix, photograph = figure.evaluate(
+        "({ sheet }) => [{ ...sheet.matrices[0], values: [...sheet.matrices[0].values] }, sheet.photographs[0]]"
+    )
+    unit = figure.evaluate(
+        "(figure) => Math.min(figure.clientWidth / figure.sheet.width, figure.sheet.pixels / figure.sheet.height)"
+    )
+    left = figure.evaluate("(figure) => figure.clientWidth / 2") - unit * figure.evaluate("({ sheet }) => sheet.width / 2")
+    colour = "(figure, [x, y]) => [...figure.querySelector('canvas').getContext('2d').getImageData(x, y, 1, 1).data]"
+    corner, top = photograph["places"][0]
+    across, down = corner + 0.5 * photograph["width"], top + 0.5 * photograph["height"]
+    row, column = int((down - matrix["y"]) / matrix["height"] * 3), int((across - matrix["x"]) / matrix["width"] * 3)
+    assert (row, column) == (1, 1)  # the object lies in the middle of its box
+    value = matrix["values"][4]
+    shade = round(255 * min(max((value - matrix["low"]) / (matrix["high"] - matrix["low"]), 0), 1))
+    wanted = 0.45 * 90 + 0.55 * palette("brightness")[shade, :3]
+    assert figure.evaluate(colour, [left + unit * across, unit * down])[:3] == pytest.approx(wanted, abs=3)
+    beside = figure.evaluate(colour, [left + unit * (corner + 0.1), unit * down])
+    assert beside[:3] == pytest.approx([255] * 3, abs=2)  # nothing is laid over what the network did not see
+    figure.locator("canvas").hover(position={"x": left + unit * across, "y": unit * down})
+    expect(figure.locator(".note")).to_have_text(re.compile(r"row 1, column 1: −?[\d.]+$"))
+    with page.expect_download() as download:
+        figure.get_by_role("button", name="Save as PNG").click()
+    assert download.value.suggested_filename == "article-gap-seed0-square.png"
+    with PIL.Image.open(download.value.path()) as saved:
+        shown = saved.convert("RGB").getpixel((round(3 * (left + unit * across)), round(3 * unit * down)))
+    assert shown == pytest.approx(wanted, abs=3)
 
 
 def test_a_picture_can_be_sent_on_to_inside(page, fashion):

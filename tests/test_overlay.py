@@ -59,7 +59,7 @@ def test_maps_lie_where_their_box_lies_and_end_where_the_photograph_ends(width, 
         assert (across, down) == pytest.approx((BOX.left, BOX.top))
         assert matrix.width / photograph.width == pytest.approx(BOX.right - BOX.left)
         assert matrix.height / photograph.height == pytest.approx(BOX.bottom - BOX.top)
-        assert 0 <= left
+        assert left >= 0
         assert left + photograph.width <= sheet.width + 1e-9
         assert top + photograph.height == pytest.approx(sheet.height)
 

@@ -43,24 +43,15 @@ function paint(context, sheet, width, style) {
   const { unit, left } = placeIn(sheet, width);
   const x = (units) => left + unit * units;
   const y = (units) => unit * units;
-  context.imageSmoothingQuality = "high";
-  for (const { source, width, height, places } of sheet.photographs) {
-    const picture = sheet.decoded.get(source);
-    if (!picture.naturalWidth) continue; // it could not be decoded; what is drawn over it still can
-    for (const [across, down] of places) context.drawImage(picture, x(across), y(down), unit * width, unit * height);
-  }
-  context.imageSmoothingEnabled = false;
+  const edges = ([across, down, width, height]) => [x(across), y(down), unit * width, unit * height];
+  for (const photograph of sheet.photographs) paintPhotograph(context, photograph, sheet.decoded.get(photograph.source), edges);
   for (const matrix of sheet.matrices) {
-    context.save();
-    if (matrix.clip) clipTo(context, matrix.clip, x, y, unit);
-    context.globalAlpha = matrix.opacity;
-    context.drawImage(matrix.picture, x(matrix.x), y(matrix.y), unit * matrix.width, unit * matrix.height);
-    context.restore();
+    paintMatrix(context, matrix, edges);
     if (matrix.written) writeCells(context, matrix, x, y, unit, style);
   }
   for (const bar of sheet.bars) {
     context.fillStyle = bar.colour;
-    context.fillRect(x(bar.x), y(bar.y), unit * bar.width, unit * bar.height);
+    context.fillRect(...edges(placeOf(bar)));
   }
   for (const dot of sheet.dots) {
     context.beginPath();
@@ -75,16 +66,32 @@ function paint(context, sheet, width, style) {
     context.strokeStyle = outline.colour;
     context.lineWidth = outline.thickness;
     context.setLineDash(outline.dotted ? [3, 3] : []);
-    context.strokeRect(x(outline.x), y(outline.y), unit * outline.width, unit * outline.height);
+    context.strokeRect(...edges(placeOf(outline)));
   }
   context.setLineDash([]);
   for (const text of sheet.texts) write(context, text, x(text.x), y(text.y), unit, style);
 }
 
-function clipTo(context, [across, down, width, height], x, y, unit) {
-  context.beginPath();
-  context.rect(x(across), y(down), unit * width, unit * height);
-  context.clip();
+const placeOf = ({ x, y, width, height }) => [x, y, width, height];
+
+function paintPhotograph(context, { width, height, places }, picture, edges) {
+  if (!picture.naturalWidth) return; // it could not be decoded; what is drawn over it still can
+  context.imageSmoothingEnabled = true;
+  context.imageSmoothingQuality = "high";
+  for (const [across, down] of places) context.drawImage(picture, ...edges([across, down, width, height]));
+}
+
+function paintMatrix(context, matrix, edges) {
+  context.save();
+  if (matrix.clip) {
+    context.beginPath();
+    context.rect(...edges(matrix.clip));
+    context.clip();
+  }
+  context.imageSmoothingEnabled = false;
+  context.globalAlpha = matrix.opacity;
+  context.drawImage(matrix.picture, ...edges(placeOf(matrix)));
+  context.restore();
 }
 
 function writeCells(context, matrix, x, y, unit, style) {
@@ -118,9 +125,7 @@ function valueAt(sheet, width, across, down) {
   const { unit, left } = placeIn(sheet, width);
   const [x, y] = [(across - left) / unit, down / unit];
   const within = ([left, top, width, height]) => left <= x && x < left + width && top <= y && y < top + height;
-  const hit = sheet.matrices.findLast(
-    (matrix) => within([matrix.x, matrix.y, matrix.width, matrix.height]) && (!matrix.clip || within(matrix.clip)),
-  );
+  const hit = sheet.matrices.findLast((matrix) => within(placeOf(matrix)) && (!matrix.clip || within(matrix.clip)));
   if (!hit) return null;
   const cell = (share, count) => Math.min(count - 1, Math.floor(share * count));
   const [row, column] = [cell((y - hit.y) / hit.height, hit.rows), cell((x - hit.x) / hit.width, hit.columns)];
