@@ -10,6 +10,7 @@ import torch
 from conftest import ROOT
 from playwright.sync_api import Page
 
+from gpcore.figures.charts import saving
 from gpcore.figures.picture import HEADING, MARGIN, WIDTH, draw_sheets
 from gpcore.figures.sheet import Bar, Matrix, Photograph, Sheet
 from ui.sheet import CSS, HTML
@@ -69,7 +70,7 @@ def areas() -> Sheet:
 @pytest.fixture
 def page(browser_page: Page) -> Page:
     browser_page.set_content(f"<style>body {{ margin: 0; width: {WIDTH}px; --st-background-color: white }}{CSS}</style>{HTML}")
-    browser_page.evaluate(MOUNT, (ROOT / "ui" / "sheet.js").read_text("utf-8"))
+    browser_page.evaluate(MOUNT, saving() + (ROOT / "ui" / "sheet.js").read_text("utf-8"))
     return browser_page
 
 

@@ -156,18 +156,11 @@ function save(figure) {
     height: SAVED_SCALE * figure.clientHeight,
   });
   const context = canvas.getContext("2d");
-  context.fillStyle = getComputedStyle(figure).getPropertyValue("--st-background-color");
+  context.fillStyle = groundOf(figure);
   context.fillRect(0, 0, canvas.width, canvas.height);
   context.scale(SAVED_SCALE, SAVED_SCALE);
   paint(context, figure.sheet, width, styleOf(figure));
-  canvas.toBlob((blob) => {
-    const link = Object.assign(document.createElement("a"), {
-      href: URL.createObjectURL(blob),
-      download: `${figure.sheet.name}.png`,
-    });
-    link.click();
-    URL.revokeObjectURL(link.href);
-  });
+  saveCanvas(canvas, figure.sheet.name);
 }
 
 function makeAlive(figure) {

@@ -4,6 +4,7 @@ from pathlib import Path
 
 import streamlit as st
 
+from gpcore.figures.charts import saving
 from gpcore.figures.sheet import Sheet
 
 HTML = """
@@ -26,7 +27,7 @@ CSS = """
 """
 
 _mounted = st.components.v2.component(
-    "poolscope_sheet", html=HTML, css=CSS, js=Path(__file__).with_suffix(".js").read_text("utf-8")
+    "poolscope_sheet", html=HTML, css=CSS, js=saving() + Path(__file__).with_suffix(".js").read_text("utf-8")
 )
 
 
