@@ -10,7 +10,7 @@ from gpcore.figures.rows import Rows
 HTML = """
 <div class="drawing">
   <div class="shown"></div>
-  <button type="button" title="Save as PNG" aria-label="Save as PNG">⭳</button>
+  <button type="button" title="Save as PNG" aria-label="Save as PNG">↓</button>
   <div class="note" hidden></div>
 </div>
 """

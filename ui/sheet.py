@@ -10,7 +10,7 @@ from gpcore.figures.sheet import Sheet
 HTML = """
 <div class="sheet">
   <canvas role="img"></canvas>
-  <button type="button" title="Save as PNG" aria-label="Save as PNG">⭳</button>
+  <button type="button" title="Save as PNG" aria-label="Save as PNG">↓</button>
   <div class="note" hidden></div>
 </div>
 """

@@ -19,7 +19,7 @@ const WHOLE_STEPS = [1, 2, 5, 10, 20, 50, 100, 200, 500].concat(
 );
 const CHART = `
   <div class="legend"></div><div class="read"></div><div class="plot"></div><div class="promise"></div>
-  <button type="button" class="save" title="Save as PNG" aria-label="Save as PNG">⭳</button>`;
+  <button type="button" class="save" title="Save as PNG" aria-label="Save as PNG">↓</button>`;
 
 function showChart(place, chart) {
   const there = [...place.children].find((figure) => figure.told?.name === chart.name);

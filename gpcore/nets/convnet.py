@@ -158,7 +158,7 @@ def _halved(x: Float[Tensor, "n channels height width"]) -> Float[Tensor, "n cha
     """The largest of every 2×2 cells.
 
     PyTorch's own also finds the place of each, for the gradient. Where none is asked for, two maxima take a quarter of its time
-    on a CPU, and an evaluation a twelfth less (benchmarks/step.py).
+    on a CPU, and an evaluation an eighth less (benchmarks/step.py).
     """
     if x.requires_grad:
         return functional.max_pool2d(x, 2)
