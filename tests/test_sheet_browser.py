@@ -7,13 +7,11 @@ import numpy as np
 import PIL.Image
 import pytest
 import torch
-from conftest import ROOT
 from playwright.sync_api import Page
 
-from gpcore.figures.charts import saving
 from gpcore.figures.picture import HEADING, MARGIN, WIDTH, draw_sheets
 from gpcore.figures.sheet import Bar, Matrix, Photograph, Sheet
-from ui.sheet import CSS, HTML
+from ui.sheet import CSS, HTML, JS
 
 pytestmark = pytest.mark.browser
 
@@ -70,7 +68,7 @@ def areas() -> Sheet:
 @pytest.fixture
 def page(browser_page: Page) -> Page:
     browser_page.set_content(f"<style>body {{ margin: 0; width: {WIDTH}px; --st-background-color: white }}{CSS}</style>{HTML}")
-    browser_page.evaluate(MOUNT, saving() + (ROOT / "ui" / "sheet.js").read_text("utf-8"))
+    browser_page.evaluate(MOUNT, JS)
     return browser_page
 
 

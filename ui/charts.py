@@ -12,7 +12,6 @@ CSS = ".charts { color: var(--st-text-color); font-family: var(--st-font); }"
 JS = """
 export default function ({ data, parentElement }) {
   const place = parentElement.querySelector(".charts");
-  for (const figure of [...place.children]) if (!data.charts.some(({ name }) => name === figure.told.name)) figure.remove();
   for (const chart of data.charts) showChart(place, chart);
   if (place.theme !== data.theme) for (const figure of place.children) redraw(figure);
   place.theme = data.theme;

@@ -10,17 +10,6 @@ function takeTitles(drawing) {
   }
 }
 
-function tell(drawing, event) {
-  const note = drawing.querySelector(".note");
-  const { said } = event.target.dataset ?? {};
-  note.hidden = !said;
-  if (!said) return;
-  note.textContent = said;
-  const { left, top, width } = drawing.getBoundingClientRect();
-  note.style.left = `${Math.max(0, Math.min(width - note.offsetWidth, event.clientX - left + 12))}px`;
-  note.style.top = `${event.clientY - top + 16}px`;
-}
-
 async function save(drawing, name) {
   const shown = drawing.querySelector("svg");
   const [around, inside] = [drawing.getBoundingClientRect(), shown.getBoundingClientRect()];
@@ -51,7 +40,10 @@ export default function ({ data, parentElement }) {
   drawing.svg = data.svg;
   drawing.querySelector(".shown").innerHTML = data.svg;
   takeTitles(drawing);
-  drawing.onpointermove = drawing.onpointerdown = (event) => tell(drawing, event);
-  drawing.onpointerleave = () => (drawing.querySelector(".note").hidden = true);
+  drawing.onpointermove = drawing.onpointerdown = ({ target, clientX, clientY }) => {
+    const { left, top } = drawing.getBoundingClientRect();
+    tell(drawing, target.dataset.said, clientX - left, clientY - top);
+  };
+  drawing.onpointerleave = () => tell(drawing);
   drawing.querySelector("button").onclick = () => save(drawing, data.name);
 }

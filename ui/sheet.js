@@ -164,15 +164,10 @@ function save(figure) {
 }
 
 function makeAlive(figure) {
-  const note = figure.querySelector(".note");
-  figure.querySelector("canvas").onpointermove = (event) => {
-    note.textContent = valueAt(figure.sheet, figure.clientWidth, event.offsetX, event.offsetY) ?? "";
-    note.hidden = !note.textContent;
-    const room = figure.clientWidth - note.offsetWidth;
-    note.style.left = `${Math.max(0, Math.min(room, event.offsetX + 12))}px`;
-    note.style.top = `${event.offsetY + 18}px`;
-  };
-  figure.querySelector("canvas").onpointerleave = () => (note.hidden = true);
+  const canvas = figure.querySelector("canvas");
+  canvas.onpointermove = ({ offsetX, offsetY }) =>
+    tell(figure, valueAt(figure.sheet, figure.clientWidth, offsetX, offsetY), offsetX, offsetY);
+  canvas.onpointerleave = () => tell(figure);
   figure.querySelector("button").onclick = () => save(figure);
   figure.watcher = new ResizeObserver(() => draw(figure));
   figure.watcher.observe(figure);

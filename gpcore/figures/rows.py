@@ -2,7 +2,7 @@
 
 import math
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from xml.sax.saxutils import escape, quoteattr
 
 from gpcore.figures.theme import GRID, NEUTRAL
@@ -18,6 +18,11 @@ TICKS = 6
 
 ROOM = 0.04
 """Left of the lowest and right of the highest value, as a part of the distance between them."""
+
+
+def plain(value: float, digits: int) -> str:
+    """A number as a scale writes it whose ticks need so many digits: `1,200`."""
+    return f"{value:,.{digits}f}"
 
 
 @dataclass(frozen=True)
@@ -50,7 +55,7 @@ class Rows:
 
     rows: Sequence[Row]
     scale: str
-    write: Callable[[float, int], str] = field(default=lambda value, digits: f"{value:,.{digits}f}")
+    write: Callable[[float, int], str] = plain
     line: float | None = None
     start: float | None = None
 
