@@ -22,6 +22,18 @@ Augmentation = Literal["none", "flip", "flip-crop", "photo"]
 Precision = Literal["float32", "bfloat16"]
 Initialisation = Literal["xavier", "kaiming"]
 
+HEAD_LABELS: dict[Pool, str] = {
+    "gap": "GAP",
+    "gmp": "GMP",
+    "lse": "LSE",
+    "avgmax": "Avg+Max",
+    "gem": "GeM",
+    "attention": "Attention",
+    "mlp": "MLP",
+    "mlp-dropout": "MLP with dropout",
+}
+"""Every head as a person writes it."""
+
 FOLDER_PREFIX = "folder:"
 
 CANVAS_PREFIX = "canvas:"
@@ -139,6 +151,11 @@ class Recipe:
 
 def _known_dataset(name: str) -> bool:
     return name in get_args(DatasetName) or (name.startswith(FOLDER_PREFIX) and len(name) > len(FOLDER_PREFIX))
+
+
+def needs_size(pool: Pool) -> bool:
+    """Whether a network with this head takes images of one size only, as linear layers do."""
+    return pool in ("mlp", "mlp-dropout")
 
 
 @functools.lru_cache(maxsize=16_384)

@@ -18,7 +18,8 @@ from gpcore.insight.statistics import Verdict
 from gpcore.runs import launcher
 from gpcore.runs.ray_cluster import connected
 from gpcore.runs.store import Store
-from gpcore.runs.study import Member, Study, check_datasets, members, time_left, train_elsewhere, train_here
+from gpcore.runs.study import Member, Study, check_datasets, members, time_left
+from gpcore.runs.study_training import train_elsewhere, train_here
 from gpcore.runs.together import Together
 from gpcore.training.state import find_device
 

@@ -10,7 +10,7 @@ from conftest import ROOT
 from playwright.sync_api import Locator, Page, expect
 
 from gpcore.figures.charts import Curve, accuracies, losses, styles
-from gpcore.insight.comparison import ARTICLE_MILESTONES
+from gpcore.insight.published import ARTICLE_MILESTONES
 from gpcore.runs.store import Store
 
 SHOWN = "checkpoints/article-gap-seed0"

@@ -17,8 +17,10 @@ import torch
 
 from gpcore import open_run
 from gpcore.errors import CheckpointError
-from gpcore.nets.checkpoint import load_weights, publish, read_metadata, read_tensors, staged, write_tensors
+from gpcore.files import publish
+from gpcore.nets.checkpoint import load_weights, read_tensors, staged, write_tensors
 from gpcore.nets.convnet import ConvNet
+from gpcore.nets.header import read_metadata
 from gpcore.recipe import Recipe
 
 
@@ -187,6 +189,7 @@ WRITE = """
 import signal, sys, torch
 from pathlib import Path
 from gpcore.errors import CheckpointError
+from gpcore.files import publish
 from gpcore.nets.checkpoint import write_tensors
 signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
 try:

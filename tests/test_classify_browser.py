@@ -89,9 +89,9 @@ def test_a_box_dragged_around_the_object_is_what_the_networks_see(page):
     expect_answered(page)
     page.get_by_text("The wrong part was cut out?").click()
     photo = page.locator("[class*=st-key-crop] .nsewdrag").first
-    photo.scroll_into_view_if_needed()
     last_step = page.get_by_test_id("stImage").last
     before = last_step.locator("img").get_attribute("src")
+    photo.hover()  # once it stands still
     box = photo.bounding_box()
     assert box
     page.mouse.move(box["x"] + 0.2 * box["width"], box["y"] + 0.1 * box["height"])

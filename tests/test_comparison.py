@@ -3,9 +3,8 @@
 import pytest
 import torch
 from statsmodels.stats.contingency_tables import mcnemar
-from statsmodels.stats.proportion import proportion_confint
 
-from gpcore.insight.comparison import PairedCount, accuracy_interval, answer_shares, other_differences, verdict
+from gpcore.insight.comparison import PairedCount, other_differences, verdict
 from gpcore.insight.disagreement import Answers, Disagreement
 from gpcore.recipe import ARTICLE, MODERN
 
@@ -33,12 +32,6 @@ def test_counts_are_those_of_the_answers() -> None:
     assert count.difference == pytest.approx(0.2)
 
 
-@pytest.mark.parametrize(("accuracy", "images"), [(0.874, 10_000), (1.0, 50), (0.0, 50), (0.5, 3)])
-def test_interval_is_wilsons(accuracy: float, images: int) -> None:
-    expected = proportion_confint(round(accuracy * images), images, method="wilson")
-    assert accuracy_interval(accuracy, images) == pytest.approx(expected, abs=1e-9)
-
-
 def test_verdict_names_the_better_run_and_admits_chance() -> None:
     clear = PairedCount(10_000, 8_613, 8_492, 443, 322)
     assert verdict("GAP", "GMP", clear).startswith("**GAP** is **1.2 points** ahead of **GMP**")
@@ -49,7 +42,3 @@ def test_verdict_names_the_better_run_and_admits_chance() -> None:
 def test_what_else_differs_is_named() -> None:
     assert other_differences(ARTICLE, ARTICLE.but(pool="gmp", name="mine")) == []
     assert other_differences(ARTICLE, MODERN) == ["epochs", "learning rate", "schedule", "output", "shuffle"]
-
-
-def test_a_starved_class_is_answered_a_fraction_of_its_true_number() -> None:
-    assert answer_shares([[8, 0], [4, 4]]) == [12 / 8, 4 / 8]

@@ -13,6 +13,7 @@ import tiny
 
 from gpcore.runs import launcher
 from gpcore.runs.store import Store
+from gpcore.training.state import find_device
 
 
 @pytest.fixture(scope="session")
@@ -99,7 +100,7 @@ def test_a_worker_that_is_ended_leaves_its_run_in_the_queue(store, images, end):
 
 
 def test_as_many_runs_at_once_as_there_are_cores_unless_somebody_says_otherwise(store):
-    if launcher.find_device().type == "cpu":
+    if find_device().type == "cpu":
         assert launcher.parallel(store) == launcher.default_parallel() == len(os.sched_getaffinity(0))
     store.set_parallel(5)
     assert launcher.parallel(store) == 5

@@ -11,7 +11,7 @@ import pytest
 ROOT = Path(__file__).parents[1]
 
 FLOORS = [
-    ["gpcore.errors"],
+    ["gpcore.errors", "gpcore.files"],
     ["gpcore.recipe", "gpcore.data"],
     ["gpcore.nets"],
     ["gpcore.training"],
@@ -116,6 +116,33 @@ def test_a_recipe_can_be_checked_without_pytorch():
 
 def test_asking_for_help_does_not_wait_for_pytorch():
     assert "torch" not in modules_after("import gpcore.__main__")
+
+
+def test_listing_runs_does_not_wait_for_pytorch():
+    code = "from gpcore.__main__ import main; main(['runs', '--store', 'checkpoints'])"
+    assert "torch" not in modules_after(code)
+
+
+def test_compare_draws_its_charts_without_pytorch():
+    code = """
+from pathlib import Path
+from gpcore.figures import charts, learning, standings
+from gpcore.insight.settings import bands, curves_of, settings
+from gpcore.runs.run import Run
+from gpcore.runs.store import Store
+import ui.run_against_run, ui.standings, ui.study_form, ui.workers
+store = Store("checkpoints", read_only=True)
+found = settings([Run(store, record) for record in store.runs()])
+assert standings.over_seeds(found[0].accuracies) and learning.learning_curves(bands(curves_of(found[0])))
+assert found[0].every_run[0].parameters and found[0].every_run[0].classes
+"""
+    assert "torch" not in modules_after(code)
+
+
+@pytest.mark.parametrize("page", ["train", "inside", "classify", "learn"])
+def test_most_pages_do_without_scipys_statistics(page):
+    names = {name for name in imported(ROOT / "views" / f"{page}.py") if name.split(".")[0] in ("gpcore", "ui")}
+    assert "scipy.stats" not in modules_after("\n".join(f"import {name}" for name in sorted(names)))
 
 
 def test_no_page_waits_for_torchvision():

@@ -78,12 +78,13 @@ def test_a_recipe_is_a_value():
     ("names", "implementations"),
     [
         (recipes.Pool, HEADS),
+        (recipes.Pool, recipes.HEAD_LABELS),
         (recipes.DatasetName, DATASETS),
         (recipes.Schedule, SCHEDULES),
         (recipes.Augmentation, AUGMENTATIONS),
         (recipes.Initialisation, INITIALISATIONS),
     ],
-    ids=["heads", "datasets", "schedules", "augmentations", "initialisations"],
+    ids=["heads", "labels", "datasets", "schedules", "augmentations", "initialisations"],
 )
 def test_the_names_a_recipe_may_use_are_those_that_exist(names, implementations):
     assert get_args(names) == tuple(implementations)

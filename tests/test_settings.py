@@ -9,12 +9,12 @@ import torch
 
 from gpcore.errors import StoreError
 from gpcore.insight import settings as module
+from gpcore.insight.costs import costs
 from gpcore.insight.reliability import Reliability, calibration_error, reliability
 from gpcore.insight.settings import (
     Setting,
     bands,
     class_accuracies,
-    costs,
     curves_of,
     never_reached,
     overviews,

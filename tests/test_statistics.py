@@ -10,6 +10,7 @@ from scipy import stats
 from statsmodels.stats.contingency_tables import mcnemar as mcnemar_elsewhere
 from statsmodels.stats.multitest import multipletests
 from statsmodels.stats.power import TTestPower
+from statsmodels.stats.proportion import proportion_confint
 from statsmodels.stats.weightstats import DescrStatsW
 
 from gpcore.data.datasets import Dataset
@@ -249,3 +250,9 @@ def trained_accuracy(dataset: Dataset, pool: str, seed: int) -> float:
     recipe = MODERN.but(pool=pool, seed=seed, epochs=1, batch_size=4)
     events = list(fit(recipe, dataset, TrainingState.fresh(recipe, dataset, torch.device("cpu"))))
     return [event for event in events if isinstance(event, EpochDone)][-1].validation.accuracy
+
+
+@pytest.mark.parametrize(("accuracy", "images"), [(0.874, 10_000), (1.0, 50), (0.0, 50), (0.5, 3)])
+def test_interval_is_wilsons(accuracy: float, images: int) -> None:
+    expected = proportion_confint(round(accuracy * images), images, method="wilson")
+    assert statistics.accuracy_interval(accuracy, images) == pytest.approx(expected, abs=1e-9)

@@ -15,7 +15,8 @@ from gpcore.errors import RecipeError
 from gpcore.recipe import ARTICLE, MODERN
 from gpcore.runs import launcher
 from gpcore.runs.store import Store
-from gpcore.runs.study import Member, Study, followed, members, time_left, train_elsewhere
+from gpcore.runs.study import Member, Study, followed, members, time_left
+from gpcore.runs.study_training import train_elsewhere
 from gpcore.runs.worker import Place
 from gpcore.training.fit import fit
 from gpcore.training.state import find_device

@@ -9,7 +9,8 @@ import tiny
 
 from gpcore.runs import together
 from gpcore.runs.store import Store
-from gpcore.runs.study import Study, train_elsewhere
+from gpcore.runs.study import Study
+from gpcore.runs.study_training import train_elsewhere
 from gpcore.runs.together import Together
 
 

@@ -12,7 +12,6 @@ import tiny
 from starlette.requests import Request
 from streamlit.testing.v1 import AppTest
 
-from gpcore.insight.starvation import explained, starved_classes
 from gpcore.recipe import ARTICLE, MODERN, Recipe
 from gpcore.runs import launcher, worker
 from gpcore.runs.estimate import STEP_COST, estimate, seconds_left
@@ -266,13 +265,3 @@ def test_an_estimate_follows_from_what_earlier_runs_took(store, images):
     assert estimate(MODERN, [record], "cpu") is None
     under_way = dataclasses.replace(record, progress={"step": 30, "steps": 40}, recipe=record.recipe.but(epochs=4))
     assert seconds_left(under_way) == pytest.approx(record.seconds / 2)
-
-
-def test_a_starved_class_is_named_with_its_counts():
-    # The article's GAP after 19 epochs answered Shirt 233 times in 10,000.
-    confusion = [[900, 0, 100, 0], [0, 1000, 0, 0], [500, 0, 480, 20], [700, 0, 87, 213]]
-    starved = starved_classes(confusion, ["T-shirt", "Trouser", "Pullover", "Shirt"])
-    assert [(one.name, one.answered, one.actual) for one in starved] == [("Shirt", 233, 1000)]
-    assert explained(starved).startswith("hardly ever answers Shirt 233 times (1,000 would be right). Accuracy stays")
-    assert explained([]) == ""
-    assert starved_classes([[10, 0, 0], [10, 0, 0], [10, 0, 0]], "abc") == []  # not learnt anything yet

@@ -1,24 +1,15 @@
-"""Stores, runs, networks and datasets that all visitors share."""
+"""Stores and runs that all visitors share; whoever only lists runs needs no PyTorch."""
 
 import os
-import threading
-from dataclasses import dataclass
 from pathlib import Path
 
 import streamlit as st
-import torch
 
-from gpcore.data.datasets import Dataset, test_split_only
-from gpcore.nets.convnet import ConvNet
 from gpcore.runs.catalogue import Catalogue
 from gpcore.runs.choice import first_shown
 from gpcore.runs.records import RunRecord
 from gpcore.runs.run import Run
 from gpcore.runs.store import Store
-
-# Visitors come side by side, each with a thread of their own, and for a single image a second core costs more than it gives:
-# while the browser draws on it, the first one waits.
-torch.set_num_threads(1)
 
 
 def own_store_folder() -> Path:
@@ -78,31 +69,6 @@ def trained_runs() -> dict[str, Run]:
     return {key: run for key, run in runs().items() if run.record.epochs_done}
 
 
-@dataclass(frozen=True)
-class SharedNetwork:
-    """A network that all visitors share, and the lock to hold while using it for anything that leaves traces in it."""
-
-    network: ConvNet
-    lock: threading.Lock
-
-
-def network(run: Run, epoch: int | None = None) -> SharedNetwork:
-    """A run's network after an epoch (the last by default), loaded once however many visitors look at it.
-
-    Raises:
-        CheckpointError: there are no weights of that epoch, or they are damaged.
-    """
-    chosen = epoch or run.record.epochs_done
-    path = run.store.weights(run.id, chosen)
-    # The file's time is part of the key: a run deleted and trained anew under the same name is another network.
-    return _network(run, chosen, str(path.absolute()), path.stat().st_mtime_ns if path.exists() else 0)
-
-
-@st.cache_resource(max_entries=256, show_spinner=False)
-def _network(_run: Run, epoch: int, path: str, written: int) -> SharedNetwork:
-    return SharedNetwork(_run.network(epoch), threading.Lock())
-
-
 def parameters(run: Run) -> int:
     """How many parameters a run's network has."""
     return _parameters(run, str(run.store.run_folder(run.id).absolute()))
@@ -111,17 +77,3 @@ def parameters(run: Run) -> int:
 @st.cache_data(max_entries=10_000, show_spinner=False)
 def _parameters(_run: Run, folder: str) -> int:
     return _run.parameters
-
-
-def dataset(name: str) -> Dataset:
-    """The test images of a dataset; its training images stay on the disk.
-
-    Raises:
-        DatasetError: it is missing or damaged.
-    """
-    return _dataset(name, str(data_folder().absolute()))
-
-
-@st.cache_resource(max_entries=4, show_spinner="Reading the dataset …")
-def _dataset(name: str, folder: str) -> Dataset:
-    return test_split_only(name, Path(folder))

@@ -12,7 +12,7 @@ from gpcore.insight.disagreement import Answers, Disagreement, answers_of
 from gpcore.insight.features import Layer
 from gpcore.insight.history import History, history
 from gpcore.runs.run import Run
-from ui import cached
+from ui import networks
 
 
 @dataclass(frozen=True)
@@ -35,7 +35,7 @@ def layers(snapshot: Snapshot, image_shape: tuple[int, int, int]) -> list[Layer]
 
 @st.cache_data(max_entries=64, show_spinner=False)
 def _layers(_snapshot: Snapshot, image_shape: tuple[int, int, int], key: tuple[str, int]) -> list[Layer]:
-    return features.layers(cached.network(_snapshot.run, _snapshot.epoch).network, image_shape)
+    return features.layers(networks.network(_snapshot.run, _snapshot.epoch).network, image_shape)
 
 
 def class_maps(snapshot: Snapshot, dataset: Dataset) -> Float[Tensor, "n classes rows columns"]:
@@ -45,7 +45,7 @@ def class_maps(snapshot: Snapshot, dataset: Dataset) -> Float[Tensor, "n classes
 
 @st.cache_resource(max_entries=32, show_spinner="Looking at all test images …")
 def _class_maps(_snapshot: Snapshot, _dataset: Dataset, key: tuple[str, int], name: str) -> Tensor:
-    return features.all_class_maps(cached.network(_snapshot.run, _snapshot.epoch).network, _dataset.test)
+    return features.all_class_maps(networks.network(_snapshot.run, _snapshot.epoch).network, _dataset.test)
 
 
 def curve(snapshot: Snapshot, dataset: Dataset, output: str, path: swap.Path) -> list[float]:
@@ -71,7 +71,7 @@ def _answers_of(snapshot: Snapshot, dataset: Dataset) -> Answers:
 
 def scores(snapshot: Snapshot, dataset: Dataset) -> Float[Tensor, "n classes"]:
     """What a network scores every test image. Shared, so never to be changed."""
-    network = cached.network(snapshot.run, snapshot.epoch).network
+    network = networks.network(snapshot.run, snapshot.epoch).network
     if network.has_class_maps:
         return network.pool(class_maps(snapshot, dataset))
     return _scores(snapshot, dataset, snapshot.key, dataset.name)
@@ -79,7 +79,7 @@ def scores(snapshot: Snapshot, dataset: Dataset) -> Float[Tensor, "n classes"]:
 
 @st.cache_resource(max_entries=32, show_spinner="Looking at all test images …")
 def _scores(_snapshot: Snapshot, _dataset: Dataset, key: tuple[str, int], name: str) -> Tensor:
-    return features.all_scores(cached.network(_snapshot.run, _snapshot.epoch).network, _dataset.test)
+    return features.all_scores(networks.network(_snapshot.run, _snapshot.epoch).network, _dataset.test)
 
 
 def moved_scores(snapshot: Snapshot, dataset: Dataset) -> Float[Tensor, "n classes"]:
@@ -93,7 +93,7 @@ def moved_scores(snapshot: Snapshot, dataset: Dataset) -> Float[Tensor, "n class
 
 @st.cache_resource(max_entries=32, show_spinner="Looking at all test images …")
 def _moved_scores(_snapshot: Snapshot, _dataset: Dataset, key: tuple[str, int], name: str) -> Tensor:
-    return features.all_scores(placement.moved(cached.network(_snapshot.run, _snapshot.epoch).network), _dataset.test)
+    return features.all_scores(placement.moved(networks.network(_snapshot.run, _snapshot.epoch).network), _dataset.test)
 
 
 def kept_epochs(run: Run) -> list[int]:

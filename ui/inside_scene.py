@@ -14,7 +14,7 @@ from gpcore.insight.look import Look
 from gpcore.insight.perturb import UNCHANGED, Change, changed
 from gpcore.runs.choice import default_pair
 from gpcore.runs.run import Run
-from ui import cached, inside_memory, links, widgets
+from ui import inside_memory, links, networks, widgets
 from ui.image_picker import Picked
 from ui.inside_memory import Snapshot
 
@@ -35,7 +35,7 @@ class Scene:
     @cached_property
     def looks(self) -> list[Look]:
         return [
-            Look(cached.network(snapshot.run, snapshot.epoch).network, snapshot.run.recipe.output, self.picked.image)
+            Look(networks.network(snapshot.run, snapshot.epoch).network, snapshot.run.recipe.output, self.picked.image)
             for snapshot in self.snapshots
         ]
 

@@ -14,9 +14,9 @@ from gpcore.insight import positions, robustness
 from gpcore.insight.crossover import series
 from gpcore.insight.robustness import DISTURBANCES
 from gpcore.insight.standings import results, tables
-from gpcore.nets.heads import needs_size
+from gpcore.recipe import needs_size
 from gpcore.runs.run import Run
-from ui import cached, links
+from ui import links, networks
 from ui.inside_memory import Snapshot
 from ui.inside_scene import pick_runs
 from ui.sheet import show_sheet
@@ -30,7 +30,7 @@ SMALLEST, MOST_PIECES = 10, 32
 def show_robustness(found: dict[str, Run]) -> None:
     """The accuracy of two networks on all test images as one disturbance grows; what was measured once is kept."""
     runs = pick_runs(found)
-    dataset = cached.dataset(runs[0].recipe.dataset)
+    dataset = networks.dataset(runs[0].recipe.dataset)
     name = st.segmented_control(
         "Disturb the test images by",
         list(DISTURBANCES),
@@ -73,14 +73,14 @@ def _measured(lines: Sequence[Line], runs: Sequence[Run], dataset: Dataset, name
 def _accuracy(
     _snapshot: Snapshot, _dataset: Dataset, disturbance: str, severity: float, key: tuple[str, int], name: str
 ) -> float:
-    network = cached.network(_snapshot.run, _snapshot.epoch).network
+    network = networks.network(_snapshot.run, _snapshot.epoch).network
     return robustness.accuracy(network, _dataset.test, _snapshot.run.recipe.output, disturbance, severity)
 
 
 def show_positions(found: dict[str, Run]) -> None:
     """One item at every place of a canvas: where is it still recognised?"""
     runs = pick_runs(found)
-    dataset = cached.dataset("fashion-mnist")
+    dataset = networks.dataset("fashion-mnist")
     for run in runs:
         _check_takes_canvases(run, dataset)
     last = len(dataset.test) - 1
@@ -92,7 +92,7 @@ def show_positions(found: dict[str, Run]) -> None:
     side = middle.slider("Width of the item (pixels)", SMALLEST, SIDE, ITEM, key="side", bind="query-params")
     pieces = right.slider("Pieces of clutter", 0, MOST_PIECES, 0, key="pieces", bind="query-params")
     label = int(dataset.test.labels[index])
-    maps = [positions.slide(cached.network(run).network, dataset.test.images, index, label, side, pieces) for run in runs]
+    maps = [positions.slide(networks.network(run).network, dataset.test.images, index, label, side, pieces) for run in runs]
     for place, (run, position_map, column) in enumerate(zip(runs, maps, st.columns(2, gap="large"), strict=True)):
         with column:
             title = f"{run.record.title}: right at {position_map.share_right:.0%} of {position_map.lead.numel()} places"

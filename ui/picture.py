@@ -19,7 +19,7 @@ from gpcore.figures.steps import tile
 from gpcore.insight.answers import Answer, answer, calibration_of
 from gpcore.insight.uncertainty import Calibration
 from gpcore.runs.run import Run
-from ui import cached
+from ui import cached, networks
 from ui.inside_memory import Snapshot
 
 MOST_PICTURES = 200
@@ -117,7 +117,7 @@ def answered(picture: Picture, run: Run) -> Answer:
     key = Snapshot(run, run.record.epochs_done).key
     if key not in picture.answers:
         assert picture.prepared is not None
-        picture.answers[key] = answer(cached.network(run).network, calibration(run), run.classes, picture.prepared)
+        picture.answers[key] = answer(networks.network(run).network, calibration(run), run.classes, picture.prepared)
     return picture.answers[key]
 
 

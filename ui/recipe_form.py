@@ -7,8 +7,7 @@ from typing import Any, get_args
 import streamlit as st
 from streamlit.delta_generator import DeltaGenerator
 
-from gpcore.nets.heads import HEAD_LABELS
-from gpcore.recipe import FOLDER_PREFIX, RECIPES, DatasetName, Recipe
+from gpcore.recipe import FOLDER_PREFIX, HEAD_LABELS, RECIPES, DatasetName, Recipe
 
 FIELDS: dict[str, Field] = {spec.name: spec for spec in dataclasses.fields(Recipe)}
 

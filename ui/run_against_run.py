@@ -5,16 +5,13 @@ from collections.abc import Callable, Sequence
 import streamlit as st
 from streamlit.delta_generator import DeltaGenerator
 
-from gpcore.figures import calibration, charts, confusion
+from gpcore.figures import charts, confusion
 from gpcore.figures.charts import Curve
-from gpcore.figures.theme import POOL_COLOURS
-from gpcore.insight.comparison import PairedCount, accuracy_interval, other_differences, verdict
-from gpcore.insight.reliability import Reliability
+from gpcore.insight.statistics import accuracy_interval
 from gpcore.runs.choice import default_pair
 from gpcore.runs.run import Run
-from ui import cached, inside_memory, links, report_button
+from ui import cached, links, report_button
 from ui.charts import show_charts
-from ui.inside_memory import Snapshot
 from ui.widgets import csv_button, errors_shown, figure_shown
 from ui.wording import plain
 
@@ -38,7 +35,9 @@ def show(found: dict[str, Run]) -> None:
     chosen = [found[key] for key in chosen_keys]
     if len(chosen) > 1:
         with errors_shown(go_on=True):  # the verdict needs the test images, the rest does not
-            say_verdict(chosen[0], chosen[1])
+            from ui import run_answers  # and PyTorch, for which what stands above need not wait
+
+            run_answers.say_verdict(chosen[0], chosen[1])
     if chosen:
         with errors_shown(go_on=True):
             show_metrics(chosen)
@@ -46,27 +45,6 @@ def show(found: dict[str, Run]) -> None:
     else:
         st.info("Choose at least one run above.", icon=":material/arrow_upward:")
     report_button.show(found, chosen)
-
-
-def say_verdict(first: Run, second: Run) -> None:
-    """The verdict on two runs, and what it does not rest on."""
-    if first.recipe.dataset != second.recipe.dataset:
-        st.info(
-            "The first two runs were trained on different datasets, so their accuracies can't be compared.",
-            icon=":material/info:",
-        )
-        return
-    one, other = (Snapshot(run, run.record.epochs_done) for run in (first, second))
-    count = PairedCount.of(inside_memory.disagreement(one, other, cached.dataset(first.recipe.dataset)))
-    others = other_differences(first.recipe, second.recipe)
-    caution = f" The two also differ in: {', '.join(others)}; so it is not the pooling alone." if others else ""
-    box = st.success if count.clear else st.info
-    names = plain(first.record.title), plain(second.record.title)
-    box(verdict(*names, count) + caution, icon=":material/balance:")
-    st.caption(
-        f"{count.only_first:,} images are right only in {names[0]}, {count.only_second:,} only in {names[1]}; p is McNemar's "
-        "exact test on those. One seed each: what a seed changes stands above."
-    )
 
 
 def show_metrics(chosen: Sequence[Run]) -> None:
@@ -124,19 +102,12 @@ def _show_confusion(chosen: Sequence[Run]) -> None:
 
 
 def _show_calibration(chosen: Sequence[Run]) -> None:
+    from ui import run_answers  # as above
+
     for place, (run, column) in enumerate(zip(chosen, _abreast(chosen, 2), strict=True)):
-        dataset = cached.dataset(run.recipe.dataset)
-        scores = inside_memory.scores(Snapshot(run, run.record.epochs_done), dataset)
-        found = Reliability.of(scores, dataset.test.labels)
         with column:
-            st.markdown(f"**{plain(run.record.title)}** on {len(dataset.test):,} test images")
-            figure = calibration.reliability_diagram(found, POOL_COLOURS[run.recipe.pool])
-            figure_shown(figure, f"calibration-{place}", f"{run.id}-calibration")
-    st.caption(
-        "Of the answers given with a probability of 80 %, are 80 % right? Below the diagonal a network is too sure. ECE, the "
-        "expected calibration error, is the mean distance from the diagonal. Dotted: after dividing the logits by the one "
-        "temperature that makes the true classes of these images likeliest, as *Classify* does."
-    )
+            run_answers.show_calibration(run, f"calibration-{place}")
+    st.caption(run_answers.CALIBRATION)
 
 
 def _show_answers(chosen: Sequence[Run]) -> None:

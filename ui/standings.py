@@ -10,11 +10,9 @@ from gpcore.figures import heads, learning
 from gpcore.figures import standings as figures
 from gpcore.insight import published
 from gpcore.insight.settings import (
-    COUNTED,
     Setting,
     bands,
     class_accuracies,
-    costs,
     curves_of,
     never_reached,
     overfitting_sentence,
@@ -25,7 +23,7 @@ from gpcore.insight.settings import (
     usual_device,
 )
 from gpcore.insight.standings import LEGEND, RULE, Table
-from gpcore.nets.heads import HEAD_LABELS
+from gpcore.recipe import HEAD_LABELS
 from gpcore.runs.run import Run
 from ui import links
 from ui.charts import show_charts
@@ -198,6 +196,8 @@ def _show_times(setting: Setting) -> None:
 
 
 def _show_costs(setting: Setting) -> None:
+    from gpcore.insight.costs import COUNTED, costs  # needs PyTorch, for which the rest of the page does not wait
+
     rows = [
         {
             "head": HEAD_LABELS[pool],
@@ -215,6 +215,8 @@ def _show_costs(setting: Setting) -> None:
 
 
 def _show_published(setting: Setting) -> None:
+    from gpcore.insight.costs import costs  # as above
+
     parameters = {pool: cost.parameters for pool, cost in costs(setting).items()}
     figure_shown(heads.published(setting.accuracies.standings, parameters), "published", "published")
     st.dataframe(pd.DataFrame(published.rows()), hide_index=True, height=240)

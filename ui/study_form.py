@@ -4,8 +4,7 @@ from typing import get_args
 
 import streamlit as st
 
-from gpcore.nets.heads import HEAD_LABELS
-from gpcore.recipe import RECIPES, Pool
+from gpcore.recipe import HEAD_LABELS, RECIPES, Pool
 from gpcore.runs.study import Study, check_datasets, members, queue_missing
 from ui import cached, workers
 

@@ -2,7 +2,7 @@
 
 import streamlit as st
 
-from ui import cached, inside_evidence, inside_grids, inside_memory, inside_runs, inside_scene, widgets
+from ui import inside_evidence, inside_grids, inside_memory, inside_runs, inside_scene, networks, widgets
 from ui.image_picker import pick_image, show_image
 from ui.inside_scene import Scene
 
@@ -11,7 +11,7 @@ found = widgets.trained_runs_or_stop()
 
 with widgets.errors_shown():
     runs = inside_scene.pick_runs(found)
-    dataset = cached.dataset(runs[0].recipe.dataset)
+    dataset = networks.dataset(runs[0].recipe.dataset)
     image_side, network_side = st.columns([1, 3.6], gap="large")
     with network_side:
         snapshots = inside_scene.pick_epoch(runs)

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from gpcore.figures.theme import NEUTRAL, POOL_COLOURS, STROKES
-from gpcore.insight.comparison import ARTICLE_MILESTONES
+from gpcore.insight.published import ARTICLE_MILESTONES
 from gpcore.recipe import Pool
 from gpcore.runs.records import Epoch
 

@@ -7,7 +7,7 @@ import plotly.graph_objects as go
 from gpcore.figures.cells import cells
 from gpcore.figures.charts import Curve
 from gpcore.figures.theme import POOL_COLOURS, layout, whole_epochs
-from gpcore.insight.comparison import answer_shares
+from gpcore.insight.starvation import answer_shares
 
 WORST_CONFUSION = 0.3
 """The share of a class from which on a confusion is drawn in full colour: the diagonal is not the news."""

@@ -8,8 +8,7 @@ from plotly.subplots import make_subplots
 from gpcore.figures.theme import NEUTRAL, PERCENT, POOL_COLOURS, layout
 from gpcore.insight.published import PUBLISHED
 from gpcore.insight.standings import Standing
-from gpcore.nets.heads import HEAD_LABELS
-from gpcore.recipe import Pool
+from gpcore.recipe import HEAD_LABELS, Pool
 
 
 def per_class(accuracies: Mapping[Pool, Sequence[float]], classes: Sequence[str]) -> go.Figure:

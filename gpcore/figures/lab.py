@@ -9,7 +9,7 @@ from gpcore.figures.sheet import Matrix, Sheet, Text
 from gpcore.figures.theme import PERCENT, POOL_COLOURS, layout
 from gpcore.insight.crossover import Along, Series
 from gpcore.insight.positions import PositionMap
-from gpcore.nets.heads import HEAD_LABELS
+from gpcore.recipe import HEAD_LABELS
 
 HEIGHT = 360
 

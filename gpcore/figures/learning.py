@@ -7,7 +7,7 @@ from gpcore.figures.charts import Chart, Line, shortened
 from gpcore.figures.rows import Dot, Row, Rows
 from gpcore.figures.theme import POOL_COLOURS
 from gpcore.insight.settings import Band, Reached
-from gpcore.nets.heads import HEAD_LABELS
+from gpcore.recipe import HEAD_LABELS
 
 DOTTED = [2, 3]
 

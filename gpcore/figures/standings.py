@@ -3,8 +3,7 @@
 from gpcore.figures.rows import Dot, Row, Rows
 from gpcore.figures.theme import POOL_COLOURS
 from gpcore.insight.standings import Standing, Table, Verdict
-from gpcore.nets.heads import HEAD_LABELS
-from gpcore.recipe import Pool
+from gpcore.recipe import HEAD_LABELS, Pool
 
 
 def over_seeds(table: Table, title: str = "validation accuracy", lowest: float = 0) -> Rows:

@@ -1,37 +1,10 @@
 """Two runs against each other: how much better one is, whether that is more than chance, and what else tells them apart."""
 
-import math
 from dataclasses import dataclass, fields
-
-from scipy.stats import binomtest
 
 from gpcore.insight.disagreement import Disagreement
 from gpcore.insight.statistics import SIGNIFICANT, mcnemar
-from gpcore.recipe import Pool, Recipe
-
-
-@dataclass(frozen=True)
-class Milestone:
-    """What the article reports about one of its curves: validation accuracy `accuracy` at `epoch`, in its own words."""
-
-    epoch: int
-    accuracy: float
-    words: str
-
-
-ARTICLE_MILESTONES: dict[Pool, list[Milestone]] = {
-    "gap": [
-        Milestone(1, 0.66, "starts near 66 %"),
-        Milestone(28, 0.80, "just under 80 % by epoch 28"),
-        Milestone(31, 0.85, "jumps to almost 85 % by epoch 31"),
-        Milestone(60, 0.87, "ends near 87 %"),
-    ],
-    "gmp": [
-        Milestone(1, 0.70, "starts just under 70 %"),
-        Milestone(60, 0.85, "ends just under 85 %"),
-    ],
-}
-"""Read off the article's text, so to about a point; shown beside what the same recipe gives here."""
+from gpcore.recipe import Recipe
 
 
 @dataclass(frozen=True)
@@ -66,12 +39,6 @@ class PairedCount:
         return self.p_value < SIGNIFICANT
 
 
-def accuracy_interval(accuracy: float, images: int) -> tuple[float, float]:
-    """The 95 % interval of an accuracy measured on so many images (Wilson 1927): chance in the images, not in the seed."""
-    interval = binomtest(round(accuracy * images), images).proportion_ci(0.95, method="wilson")
-    return float(interval.low), float(interval.high)
-
-
 def verdict(first: str, second: str, count: PairedCount) -> str:
     """One sentence about two runs, named `first` and `second`.
 
@@ -96,10 +63,3 @@ def other_differences(first: Recipe, second: Recipe) -> list[str]:
     """What two recipes differ in beside the pooling: then it is not the pooling alone that is compared."""
     names = [spec.name for spec in fields(Recipe) if spec.name not in ("pool", "name")]
     return [name.replace("_", " ") for name in names if getattr(first, name) != getattr(second, name)]
-
-
-def answer_shares(confusion: list[list[int]]) -> list[float]:
-    """How often each class is answered, as a multiple of how often it should be; 0 is a class that has starved."""
-    answered = [sum(column) for column in zip(*confusion, strict=True)]
-    actual = [sum(row) for row in confusion]
-    return [given / true if true else math.nan for given, true in zip(answered, actual, strict=True)]

@@ -7,8 +7,7 @@ from typing import Any, Literal, get_args
 
 from gpcore.insight.standings import Standing, Table
 from gpcore.insight.statistics import Mean
-from gpcore.nets.heads import HEAD_LABELS
-from gpcore.recipe import CANVAS_PREFIX, Pool, Recipe, canvas_settings
+from gpcore.recipe import CANVAS_PREFIX, HEAD_LABELS, Pool, Recipe, canvas_settings
 
 Along = Literal["area", "pieces"]
 """What a series goes along: the per cent of the image that the item takes, or the pieces of clutter."""

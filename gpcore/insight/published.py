@@ -1,6 +1,33 @@
-"""What others report on FashionMNIST's test images: the dataset's own list, for scale beside the runs here."""
+"""What others report on FashionMNIST's test images, for scale beside the runs here: the article, and the dataset's own list."""
 
 from dataclasses import dataclass
+
+from gpcore.recipe import Pool
+
+
+@dataclass(frozen=True)
+class Milestone:
+    """What the article reports about one of its curves: validation accuracy `accuracy` at `epoch`, in its own words."""
+
+    epoch: int
+    accuracy: float
+    words: str
+
+
+ARTICLE_MILESTONES: dict[Pool, list[Milestone]] = {
+    "gap": [
+        Milestone(1, 0.66, "starts near 66 %"),
+        Milestone(28, 0.80, "just under 80 % by epoch 28"),
+        Milestone(31, 0.85, "jumps to almost 85 % by epoch 31"),
+        Milestone(60, 0.87, "ends near 87 %"),
+    ],
+    "gmp": [
+        Milestone(1, 0.70, "starts just under 70 %"),
+        Milestone(60, 0.85, "ends just under 85 %"),
+    ],
+}
+"""Read off the article's text, so to about a point; shown beside what the same recipe gives here."""
+
 
 SOURCE = "https://github.com/zalandoresearch/fashion-mnist#benchmark"
 """The README of Xiao, Rasul and Vollgraf (2017) at commit 02cf067. Its authors say that they have not tested the results."""

@@ -10,10 +10,7 @@ from typing import get_args
 
 from gpcore.insight.standings import Table, row, tables, title_of
 from gpcore.insight.statistics import Verdict
-from gpcore.nets.convnet import ConvNet
-from gpcore.nets.cost import Cost, cost
-from gpcore.nets.heads import HEAD_LABELS, needs_size
-from gpcore.recipe import CANVAS_PREFIX, Pool, Recipe, setting_of
+from gpcore.recipe import CANVAS_PREFIX, HEAD_LABELS, Pool, Recipe, needs_size, setting_of
 from gpcore.runs.records import Epoch
 from gpcore.runs.run import Run
 
@@ -197,28 +194,6 @@ def _by_class(epochs: Sequence[Epoch | None]) -> list[float]:
         [row[label] / max(sum(row), 1) for label, row in enumerate(epoch.confusion)] for epoch in epochs if epoch is not None
     ]
     return [fmean(column) for column in zip(*shares, strict=True)]
-
-
-COUNTED = (
-    "A multiplication and an addition are two FLOPs. Convolutions and linear layers are counted; the few powers, exponentials, "
-    "additions and comparisons of a pooling are not."
-)
-"""What the FLOPs of `costs` are."""
-
-
-def costs(setting: Setting) -> dict[Pool, Cost]:
-    """What a network with each head costs, for images of this setting.
-
-    Raises:
-        CheckpointError: the first run has no weights, which tell the size of the images.
-    """
-    first = setting.every_run[0]
-    shape, classes = first.image_shape, len(first.classes)
-    return {pool: _cost(pool, shape, classes, setting.recipe) for pool in setting.runs}
-
-
-def _cost(pool: Pool, shape: tuple[int, int, int], classes: int, recipe: Recipe) -> Cost:
-    return cost(ConvNet(pool, shape[0], classes, placement=recipe.placement, size=shape[1:]), shape)
 
 
 def overfitting_sentence(setting: Setting) -> str | None:

@@ -7,8 +7,7 @@ from pathlib import Path
 from typing import get_args
 
 from gpcore.insight.statistics import Comparison, Mean, Outcome, Paired, Verdict, verdicts
-from gpcore.nets.heads import HEAD_LABELS
-from gpcore.recipe import FOLDER_PREFIX, RECIPES, Pool, Recipe, setting_of
+from gpcore.recipe import FOLDER_PREFIX, HEAD_LABELS, RECIPES, Pool, Recipe, setting_of
 from gpcore.runs.run import Run
 
 RULE = (

@@ -1,9 +1,8 @@
 """Classes that a network hardly ever answers: they explain the plateaus in a run's accuracy, and the jumps that end them."""
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
-
-from gpcore.insight.comparison import answer_shares
 
 STARVED_SHARE = 0.25
 """A class that is answered less than a quarter as often as there are images of it counts as starved."""
@@ -16,6 +15,13 @@ class Starved:
     name: str
     answered: int
     actual: int
+
+
+def answer_shares(confusion: list[list[int]]) -> list[float]:
+    """How often each class is answered, as a multiple of how often it should be; 0 is a class that has starved."""
+    answered = [sum(column) for column in zip(*confusion, strict=True)]
+    actual = [sum(row) for row in confusion]
+    return [given / true if true else math.nan for given, true in zip(answered, actual, strict=True)]
 
 
 def starved_classes(confusion: list[list[int]], classes: Sequence[str]) -> list[Starved]:

@@ -156,6 +156,12 @@ def mcnemar(only_first: int, only_second: int) -> float:
     return float(stats.binomtest(only_first, tosses).pvalue) if tosses else 1.0
 
 
+def accuracy_interval(accuracy: float, images: int) -> tuple[float, float]:
+    """The 95 % interval of an accuracy measured on so many images (Wilson 1927): chance in the images, not in the seed."""
+    interval = stats.binomtest(round(accuracy * images), images).proportion_ci(0.95, method="wilson")
+    return float(interval.low), float(interval.high)
+
+
 def holm(p_values: Sequence[float]) -> list[float]:
     """The p-values of several comparisons, raised so that a false alarm *anywhere* among them is as rare as in one.
 

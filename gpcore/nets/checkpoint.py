@@ -2,7 +2,6 @@
 
 import contextlib
 import hashlib
-import math
 import os
 import uuid
 from collections.abc import Iterator
@@ -14,6 +13,7 @@ import torch
 from torch import Tensor, nn
 
 from gpcore.errors import CheckpointError
+from gpcore.files import publish
 
 CHECKSUM = "sha256"
 """The name under which a file's metadata hold the checksum of its tensors; the format itself has none."""
@@ -51,16 +51,6 @@ def staged(path: Path, tensors: dict[str, Tensor], metadata: dict[str, str]) -> 
             temporary.unlink(missing_ok=True)
 
 
-def publish(temporary: Path, path: Path) -> None:
-    """Rename a synced temporary file to its name, and make the rename itself survive a power cut."""
-    os.replace(temporary, path)
-    folder = os.open(path.parent, os.O_RDONLY)
-    try:
-        os.fsync(folder)
-    finally:
-        os.close(folder)
-
-
 def read_tensors(path: Path) -> tuple[dict[str, Tensor], dict[str, str]]:
     """The tensors of a safetensors file and its metadata.
 
@@ -89,24 +79,6 @@ def _checksum(tensors: dict[str, Tensor]) -> str:
         digest.update(name.encode())
         digest.update(tensors[name].reshape(-1).view(torch.uint8).numpy().data)
     return digest.hexdigest()
-
-
-def read_metadata(path: Path) -> dict[str, str]:
-    """The metadata of a safetensors file, without its tensors; raises CheckpointError as `read_tensors` does."""
-    try:
-        with safetensors.safe_open(path, framework="pt") as file:
-            return file.metadata() or {}
-    except (safetensors.SafetensorError, OSError) as error:
-        raise CheckpointError(f"{path} is missing, damaged or no safetensors file ({error}).") from error
-
-
-def count_values(path: Path) -> int:
-    """How many numbers a safetensors file holds, read off its header; raises CheckpointError as `read_tensors` does."""
-    try:
-        with safetensors.safe_open(path, framework="pt") as file:
-            return sum(math.prod(file.get_slice(name).get_shape()) for name in file.keys())  # noqa: SIM118  # no mapping
-    except (safetensors.SafetensorError, OSError) as error:
-        raise CheckpointError(f"{path} is missing, damaged or no safetensors file ({error}).") from error
 
 
 def load_weights(module: nn.Module, tensors: dict[str, Tensor], source: Path) -> None:

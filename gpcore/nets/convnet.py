@@ -8,9 +8,9 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from gpcore.errors import DatasetError, InsightError
-from gpcore.nets.heads import HEAD_LABELS, HEADS, Shape
+from gpcore.nets.heads import HEADS, Shape
 from gpcore.nets.pooling import GlobalPool
-from gpcore.recipe import Initialisation, Placement, Pool
+from gpcore.recipe import HEAD_LABELS, Initialisation, Placement, Pool
 
 BLOCK, FEATURES = 5, 15
 """`network[:FEATURES]` is the trunk, three blocks of five modules; it gives the features, none below 0."""

@@ -85,14 +85,3 @@ HEADS: dict[Pool, dict[Placement, Callable[[Pool, Shape], Head]]] = {
     "mlp": {"usual": linear_head, "features": linear_head},
     "mlp-dropout": {"usual": linear_head, "features": linear_head},
 }
-
-HEAD_LABELS: dict[Pool, str] = {name: pool.label for name, pool in POOLS.items()} | {
-    "mlp": "MLP",
-    "mlp-dropout": "MLP with dropout",
-}
-"""Every head as a person writes it."""
-
-
-def needs_size(pool: Pool) -> bool:
-    """Whether a network with this head takes images of one size only, as linear layers do."""
-    return HEADS[pool]["usual"] is linear_head

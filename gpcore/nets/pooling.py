@@ -15,7 +15,7 @@ from jaxtyping import Float
 from torch import Tensor, nn
 from torch.nn import functional
 
-from gpcore.recipe import Pool
+from gpcore.recipe import HEAD_LABELS, Pool
 
 Maps = Float[Tensor, "n channels height width"]
 Scores = Float[Tensor, "n channels"]
@@ -157,7 +157,7 @@ class GlobalPool(nn.Module):
 class AveragePool(GlobalPool):
     """`average_pool` as a module."""
 
-    label = "GAP"
+    label = HEAD_LABELS["gap"]
 
     def forward(self, maps: Maps) -> Scores:
         return average_pool(maps)
@@ -169,7 +169,7 @@ class AveragePool(GlobalPool):
 class MaxPool(GlobalPool):
     """`max_pool` as a module."""
 
-    label = "GMP"
+    label = HEAD_LABELS["gmp"]
 
     def forward(self, maps: Maps) -> Scores:
         return max_pool(maps)
@@ -185,7 +185,7 @@ class LogSumExpPool(GlobalPool):
     is the remainder. It is never positive, and 0 only where all cells are equal.
     """
 
-    label = "LSE"
+    label = HEAD_LABELS["lse"]
     remainder_name = "(entropy − log cells) / r"
 
     def __init__(self, channels: int = 1, r: float = 4.0) -> None:
@@ -205,7 +205,7 @@ class LogSumExpPool(GlobalPool):
 class AverageMaxPool(GlobalPool):
     """`average_max_pool` as a module."""
 
-    label = "Avg+Max"
+    label = HEAD_LABELS["avgmax"]
 
     def forward(self, maps: Maps) -> Scores:
         return average_max_pool(maps)
@@ -220,7 +220,7 @@ class GeneralisedMeanPool(GlobalPool):
     `p = 1 + exp(log_excess)`, so that no step of the optimiser leads below the mean, where p is 1.
     """
 
-    label = "GeM"
+    label = HEAD_LABELS["gem"]
 
     def __init__(self, channels: int = 1, p: float = 3.0) -> None:
         super().__init__(channels)
@@ -247,7 +247,7 @@ class AttentionPool(GlobalPool):
     cell counts.
     """
 
-    label = "Attention"
+    label = HEAD_LABELS["attention"]
 
     def __init__(self, channels: int = 1, hidden: int = 16) -> None:
         super().__init__(channels)

@@ -18,16 +18,15 @@ from gpcore.figures.rows import Rows
 from gpcore.figures.theme import POOL_COLOURS
 from gpcore.insight import published
 from gpcore.insight.comparison import PairedCount, other_differences, verdict
+from gpcore.insight.costs import COUNTED, costs
 from gpcore.insight.crossover import Series, series
 from gpcore.insight.disagreement import Disagreement, answers_of
 from gpcore.insight.features import all_scores
 from gpcore.insight.reliability import Reliability
 from gpcore.insight.settings import (
-    COUNTED,
     Setting,
     bands,
     class_accuracies,
-    costs,
     curves_of,
     never_reached,
     overfitting_sentence,
@@ -38,7 +37,7 @@ from gpcore.insight.settings import (
     usual_device,
 )
 from gpcore.insight.standings import LEGEND, RULE, Table
-from gpcore.nets.heads import HEAD_LABELS
+from gpcore.recipe import HEAD_LABELS
 from gpcore.runs.commands import study_commands, train_command
 from gpcore.runs.run import Run
 

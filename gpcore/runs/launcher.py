@@ -16,7 +16,6 @@ from filelock import FileLock, Timeout
 
 import gpcore
 from gpcore.runs.store import Store
-from gpcore.training.state import find_device
 
 LINGER_SECONDS = 300
 """How long a worker that a page started waits for more before it ends: starting one takes seconds."""
@@ -27,6 +26,8 @@ LOCK_WAIT_SECONDS = 1.0
 
 def default_parallel() -> int:
     """How many runs train at once: on a CPU one single-threaded run a core, on an accelerator one."""
+    from gpcore.training.state import find_device  # PyTorch takes a second to import, and a short queue does without
+
     return cores() if find_device().type == "cpu" else 1
 
 

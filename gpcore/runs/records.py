@@ -8,7 +8,6 @@ from dataclasses import dataclass, fields
 from typing import Any, Literal, Self
 
 from gpcore.recipe import Recipe
-from gpcore.training.fit import EpochDone
 
 Status = Literal["queued", "running", "finished", "stopped", "failed"]
 Phase = Literal["training", "validation"]
@@ -42,23 +41,6 @@ class Epoch:
     learning_rate: float
     seconds: float
     confusion: list[list[int]]
-
-    @classmethod
-    def of(cls, event: EpochDone) -> Self:
-        """The figures of an event."""
-        training, validation = event.training, event.validation
-        return cls(
-            epoch=event.epoch,
-            training_loss=training.loss,
-            training_accuracy=training.accuracy,
-            training_logit_accuracy=training.logit_accuracy,
-            validation_loss=validation.loss,
-            validation_accuracy=validation.accuracy,
-            validation_logit_accuracy=validation.logit_accuracy,
-            learning_rate=event.learning_rate,
-            seconds=event.seconds,
-            confusion=validation.confusion.tolist(),
-        )
 
     @classmethod
     def from_row(cls, row: sqlite3.Row | Mapping[str, Any]) -> Self:

@@ -3,16 +3,17 @@
 import json
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from gpcore.data.datasets import Dataset
 from gpcore.errors import CheckpointError, DatasetError, StoreError
-from gpcore.nets import checkpoint
-from gpcore.nets.convnet import ConvNet
-from gpcore.nets.heads import needs_size
-from gpcore.recipe import Recipe
+from gpcore.nets import header
+from gpcore.recipe import Recipe, needs_size
 from gpcore.runs.records import Epoch, RunRecord
 from gpcore.runs.store import Store
+
+if TYPE_CHECKING:
+    from gpcore.data.datasets import Dataset
+    from gpcore.nets.convnet import ConvNet
 
 DEFAULT_STORE = Path("runs")
 
@@ -60,14 +61,18 @@ class Run:
     @property
     def parameters(self) -> int:
         """How many parameters its network has."""
-        return checkpoint.count_values(self._weights(None))
+        return header.count_values(self._weights(None))
 
-    def network(self, epoch: int | None = None) -> ConvNet:
+    def network(self, epoch: int | None = None) -> "ConvNet":
         """The network after an epoch, the last one by default, in evaluation mode on the CPU.
 
         Raises:
             CheckpointError: there are no weights of that epoch, or they are damaged.
         """
+        # PyTorch takes a second to import: whoever lists runs, or compares what they measured, does without.
+        from gpcore.nets import checkpoint
+        from gpcore.nets.convnet import ConvNet
+
         path = self._weights(epoch)
         tensors, _ = checkpoint.read_tensors(path)
         channels, height, width = self._described("image_shape", epoch)
@@ -76,7 +81,7 @@ class Run:
         checkpoint.load_weights(network, tensors, path)
         return network.eval().requires_grad_(False)
 
-    def check_fits(self, dataset: Dataset) -> None:
+    def check_fits(self, dataset: "Dataset") -> None:
         """DatasetError unless the network can be asked about the images of `dataset`: same channels, same classes, and for
         linear heads the same size."""
         channels, *size = self.image_shape
@@ -105,7 +110,7 @@ class Run:
         """What a weights file says of itself; each epoch's its own, so that one damaged file spoils no other epoch."""
         path = self._weights(epoch)
         try:
-            return json.loads(checkpoint.read_metadata(path)[key])
+            return json.loads(header.read_metadata(path)[key])
         except KeyError as error:
             raise CheckpointError(f"{path} does not say its {key}: it was not written by this program.") from error
 

@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import Any
 
 from gpcore.errors import ClaimLostError, StoreError
-from gpcore.nets import checkpoint
+from gpcore.files import publish
 from gpcore.recipe import FOLDER_PREFIX, Pool, Recipe
 from gpcore.runs.claims import Claim, orphans, requeue_orphans, take_run
 from gpcore.runs.database import Database
@@ -258,12 +258,12 @@ class Store:
             connection.execute(f"INSERT OR REPLACE INTO epochs ({', '.join(figures)}) VALUES ({places})", figures)
             first = (epoch.epoch - 1) * len(validation_losses)
             write_losses(connection, claim.run, "validation", first, validation_losses)
-            checkpoint.publish(staged_weights, self.weights(claim.run, epoch.epoch))
+            publish(staged_weights, self.weights(claim.run, epoch.epoch))
 
     def publish(self, claim: Claim, staged: Path, path: Path) -> None:
         """Give a staged file its name, if the run is still the claimant's."""
         with self._holding(claim):
-            checkpoint.publish(staged, path)
+            publish(staged, path)
 
     def release(self, claim: Claim, status: Status, error: str | None = None) -> None:
         """End the claim: the run is `finished`, `stopped` or `failed`."""

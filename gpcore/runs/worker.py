@@ -155,7 +155,24 @@ def _save_epoch(store: Store, claim: Claim, recipe: Recipe, dataset: Dataset, st
     }
     weights = store.weights(claim.run, event.epoch)
     with checkpoint.staged(weights, state.network.state_dict(), metadata) as staged:
-        store.append_epoch(claim, Epoch.of(event), event.validation.batch_losses(recipe.batch_size), staged)
+        store.append_epoch(claim, measured(event), event.validation.batch_losses(recipe.batch_size), staged)
+
+
+def measured(event: EpochDone) -> Epoch:
+    """What a store keeps of an epoch's end."""
+    training, validation = event.training, event.validation
+    return Epoch(
+        epoch=event.epoch,
+        training_loss=training.loss,
+        training_accuracy=training.accuracy,
+        training_logit_accuracy=training.logit_accuracy,
+        validation_loss=validation.loss,
+        validation_accuracy=validation.accuracy,
+        validation_logit_accuracy=validation.logit_accuracy,
+        learning_rate=event.learning_rate,
+        seconds=event.seconds,
+        confusion=validation.confusion.tolist(),
+    )
 
 
 @contextlib.contextmanager

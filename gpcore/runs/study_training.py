@@ -1,0 +1,96 @@
+"""Training what a study lacks: with this machine's workers, or elsewhere."""
+
+import collections
+import contextlib
+import threading
+import time
+from collections.abc import Iterable, Iterator, Sequence
+from pathlib import Path
+from subprocess import Popen
+
+from gpcore.errors import StoreError
+from gpcore.runs import launcher
+from gpcore.runs.store import Store
+from gpcore.runs.study import LEAVE_SECONDS, LOOK_SECONDS, Member, Study, followed, members, queue_missing, stop
+from gpcore.runs.worker import Place, train_at
+
+
+def train_here(study: Study, store: Store, data: Path, others: Sequence[Store] = ()) -> Iterator[list[Member]]:
+    """Train what is missing with this machine's worker processes, and tell from time to time how the study stands.
+
+    Runs that were stopped, or have failed before, are taken up again. Should the caller stop listening, what the study put
+    in the queue is stopped where it stands.
+
+    Raises:
+        StoreError: the workers break down; or the store can't be read or written.
+    """
+    started: dict[int, Popen] = {}
+    mine = queue_missing(study, store, others)
+    looks = followed(study, store, others)
+    try:
+        while True:
+            launcher.start_missing(store, data, started)
+            standing = next(looks)
+            yield standing
+            if not any(member.active for member in standing):
+                return
+            if trouble := launcher.broken_down(store, started):
+                raise StoreError(trouble)
+            time.sleep(LOOK_SECONDS)
+    finally:
+        stop(store, mine)
+        launcher.end_idle(store, started)
+
+
+def train_elsewhere(
+    study: Study, store: Store, place: Place, at_once: int, others: Sequence[Store] = ()
+) -> Iterator[list[Member]]:
+    """Train what is missing at a place of its own, such as a cluster, so many runs at once, and tell how the study stands.
+
+    Only this process writes the store, and the queue is passed by, so that no worker of this machine takes a run away. In
+    all else it is as `train_here`.
+    """
+    crew = _Crew(store, place, [member for member in members(study, store, others) if not member.finished])
+    threads = [threading.Thread(target=crew.work, daemon=True) for _ in range(at_once)]
+    looks = followed(study, store, others)
+    for thread in threads:
+        thread.start()
+    try:
+        while True:
+            working = any(thread.is_alive() for thread in threads)
+            yield next(looks) if working else members(study, store, others)
+            if not working:
+                return
+            time.sleep(LOOK_SECONDS)
+    finally:
+        crew.todo.clear()
+        stop(store, crew.claimed)
+        for thread in threads:
+            thread.join(LEAVE_SECONDS)
+
+
+class _Crew:
+    """What several threads train together, each waiting for one run at a time."""
+
+    def __init__(self, store: Store, place: Place, todo: Iterable[Member]) -> None:
+        self.store, self.place = store, place
+        self.todo = collections.deque(todo)
+        self.claimed: list[str] = []
+
+    def work(self) -> None:
+        """Train until nothing is left. Whatever fails, the store holds its reason, and the others go on."""
+        with contextlib.suppress(IndexError):
+            while True:
+                member = self.todo.popleft()
+                with contextlib.suppress(Exception):
+                    self._train(member)
+
+    def _train(self, member: Member) -> None:
+        claim = self.store.claim(member.record.id) if member.record else self.store.start(member.recipe)
+        if claim:
+            self.claimed.append(claim.run)
+            for _ in train_at(self.store, claim, self.place):
+                pass
+        elif self.store.run(member.name).status == "running":  # by somebody else, who may yet die of it
+            time.sleep(LOOK_SECONDS)
+            self.todo.append(member)
