@@ -4,14 +4,15 @@ from typing import get_args
 
 import pytest
 import torch
+from torch.nn import functional
 
 from gpcore.data.datasets import Dataset
 from gpcore.errors import TrainingError
-from gpcore.recipe import ARTICLE, MODERN, Output, Pool, Recipe
+from gpcore.recipe import ARTICLE, MODERN, Output, Pool, Precision, Recipe
 from gpcore.training import fit as fitting
 from gpcore.training.fit import BatchesDone, EpochDone, fit, fit_together
 from gpcore.training.state import TrainingState
-from gpcore.training.step import loss_of, stacked_by_head
+from gpcore.training.step import loss_of, stacked_by_head, stepper
 
 CPU = torch.device("cpu")
 ROUNDING = 5e-3
@@ -36,6 +37,30 @@ def told(events: list[list[fitting.Event | None]], place: int) -> tuple[list[flo
     own = [each[place] for each in events]
     losses = [loss for event in own if isinstance(event, BatchesDone) for loss in event.losses]
     return losses, [event.validation.accuracy for event in own if isinstance(event, EpochDone)]
+
+
+@pytest.mark.parametrize("precision", get_args(Precision))
+@pytest.mark.parametrize("pool", [pool for pool in get_args(Pool) if pool != "mlp-dropout"])
+def test_a_run_takes_its_steps_as_plain_pytorch_would(pool: Pool, precision: Precision, small_dataset: Dataset) -> None:
+    recipe = ARTICLE.but(pool=pool, precision=precision, seed=5, train_images=200)
+    state, plain = (TrainingState.fresh(recipe, small_dataset, CPU) for _ in range(2))
+    step, optimizer = stepper([recipe], small_dataset.train, [state]), torch.optim.Adam(plain.network.parameters(), fused=True)
+    for place in range(4):
+        chosen = torch.arange(50 * place, 50 * place + 50)
+        [found] = step(chosen[None], 3e-3)
+        with torch.autocast("cpu", torch.bfloat16, enabled=precision == "bfloat16"):
+            scores = plain.network(small_dataset.train.images[chosen] / 255)
+        loss = functional.cross_entropy(scores.float().sigmoid(), small_dataset.train.labels[chosen])
+        optimizer.zero_grad()
+        loss.backward()
+        optimizer.param_groups[0]["lr"] = 3e-3
+        optimizer.step()
+        assert found == loss
+    for own, other in zip(state.network.parameters(), plain.network.parameters(), strict=True):
+        assert torch.equal(own, other)
+        for name, moment in optimizer.state[other].items():
+            # The last values of a tensor are rounded once more or less than those that are computed several at once.
+            torch.testing.assert_close(state.optimizer.state[own][name], moment, rtol=1e-6, atol=0)
 
 
 @pytest.mark.parametrize("output", ["logits", "sigmoid"])

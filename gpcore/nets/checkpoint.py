@@ -33,8 +33,9 @@ def write_tensors(path: Path, tensors: dict[str, Tensor], metadata: dict[str, st
 def staged(path: Path, tensors: dict[str, Tensor], metadata: dict[str, str]) -> Iterator[Path]:
     """A complete, synced temporary file beside `path`, for `publish` to rename; it is gone when the context ends."""
     temporary = path.with_name(f".{path.name}.{uuid.uuid4().hex[:8]}")
-    # Contiguous copies: in memory the weights lie channels-last, on disk they lie as everybody expects them.
-    plain = {name: tensor.detach().cpu().contiguous() for name, tensor in tensors.items()}
+    # Copies: in memory the weights lie channels-last and several may share a place, on disk they lie as everybody expects them.
+    layout = torch.contiguous_format
+    plain = {name: each.detach().to("cpu", copy=True, memory_format=layout) for name, each in tensors.items()}
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         with open(temporary, "wb") as file:

@@ -1,6 +1,7 @@
 """How good a network is on labelled images: loss, accuracy, and which class is taken for which."""
 
 import contextlib
+import copy
 import math
 import os
 from collections.abc import Callable, Iterable, Iterator
@@ -15,7 +16,7 @@ from torch.nn import functional
 
 from gpcore.data.datasets import Split, scaled
 from gpcore.errors import DatasetError
-from gpcore.nets.convnet import ConvNet
+from gpcore.nets.convnet import FEATURES, ConvNet
 from gpcore.recipe import Output, Precision
 from gpcore.training.memory import keep_freed_memory
 
@@ -90,6 +91,9 @@ def answers(outputs: Float[Tensor, "n classes"]) -> Int64[Tensor, " n"]:
 
 def tallies(network: ConvNet, split: Split, output: Output, precision: Precision = "float32") -> Iterator[Tally]:
     """Count slice after slice, so that whoever listens can show progress or stop; their sum is the whole."""
+    if precision == "bfloat16":  # the trunk's weights once, which autocast would cast anew for every slice
+        network = copy.deepcopy(network)
+        network.network[:FEATURES].bfloat16()
     for part in _slices(split):
         yield _tally(network, part, output, precision)
 

@@ -2,7 +2,8 @@
 
 import contextlib
 import copy
-from collections.abc import Callable, Iterator, Sequence
+import itertools
+from collections.abc import Callable, Iterable, Iterator, Sequence
 
 import numpy as np
 import torch
@@ -31,22 +32,79 @@ def stepper(recipes: Sequence[Recipe], train: Split, states: list[TrainingState]
     """
     if states[0].device.type == "cuda":
         return stacked_by_head(recipes, train, states)
-    return lambda chosen, rate: torch.stack(
-        [_one(*each, train, rate) for each in zip(recipes, states, chosen, strict=True)]  # a run of its own, to the bit
-    )
+    singles = [Single(recipe, train, state) for recipe, state in zip(recipes, states, strict=True)]
+    return lambda chosen, rate: torch.stack([single(own, rate) for single, own in zip(singles, chosen, strict=True)])
 
 
-def _one(recipe: Recipe, state: TrainingState, chosen: Int64[Tensor, " n"], train: Split, rate: float) -> Float[Tensor, ""]:
-    inputs, labels = _augmented(recipe, scaled(train.images[chosen]), state.step), train.labels[chosen]
-    with _arithmetic(recipe, inputs.device, state.step):
-        scores = state.network(inputs)
-    loss = loss_of(scores, labels, recipe)
-    for group in state.optimizer.param_groups:
-        group["lr"] = rate
-    state.optimizer.zero_grad()
-    loss.backward()
-    state.optimizer.step()
-    return loss.detach()
+class Single:
+    """One run, with all its weights in one tensor: Adam, and a recipe's casts to bfloat16, are one call each and not one for
+    every weight. The results are the same, and a step takes 2 % less time, in bfloat16 6 % (docs/speed.md).
+
+    The state goes on holding a network and an optimizer of its own: their tensors become slices of the whole ones, so
+    evaluating and saving a run knows nothing of them. A copy of the network takes the steps. Its parameters are slices, too;
+    in bfloat16 its layers hold what autocast would else make of each weight.
+    """
+
+    def __init__(self, recipe: Recipe, train: Split, state: TrainingState) -> None:
+        self._recipe, self._train, self._state = recipe, train, state
+        layers, others = _parameters(state.network)
+        own = [*layers, *others]
+        known = [state.optimizer.state[each] for each in own]
+        self._weights = nn.Parameter(_joined(own))
+        self._gradients = self._weights.grad = torch.zeros_like(self._weights)
+        self._optimizer = torch.optim.Adam([self._weights], fused=True)
+        moments = self._optimizer.state[self._weights]
+        moments["step"] = known[0]["step"].clone() if known[0] else torch.zeros(())
+        for name in ("exp_avg", "exp_avg_sq"):
+            moments[name] = _joined([each.get(name, torch.zeros_like(one)) for each, one in zip(known, own, strict=True)])
+            for each, part in zip(known, _slices(moments[name], own), strict=True):
+                each |= {"step": moments["step"], name: part}
+        for each, part in zip(own, _slices(self._weights.data, own), strict=True):
+            each.data = part
+        cast = layers if recipe.precision == "bfloat16" else []
+        self._cast, rest = sum(map(torch.numel, cast)), own[len(cast) :]
+        self._halves = self._weights.data[: self._cast].bfloat16()
+        self._half_gradients = torch.zeros_like(self._halves)
+        weights = *_slices(self._halves, cast), *_slices(self._weights.data[self._cast :], rest)
+        gradients = *_slices(self._half_gradients, cast), *_slices(self._gradients[self._cast :], rest)
+        self._network = copy.deepcopy(state.network).train()
+        for each, weight, gradient in zip(itertools.chain(*_parameters(self._network)), weights, gradients, strict=True):
+            each.data, each.grad = weight, gradient
+
+    def __call__(self, chosen: Int64[Tensor, " n"], rate: float) -> Float[Tensor, ""]:
+        """Take a step; the loss."""
+        inputs = _augmented(self._recipe, scaled(self._train.images[chosen]), self._state.step)
+        self._halves.copy_(self._weights.data[: self._cast])
+        with _arithmetic(self._recipe, inputs.device, self._state.step):
+            scores = self._network(inputs)
+        loss = loss_of(scores, self._train.labels[chosen], self._recipe)
+        self._gradients.zero_()
+        self._half_gradients.zero_()
+        loss.backward()
+        self._gradients[: self._cast].copy_(self._half_gradients)
+        self._optimizer.param_groups[0]["lr"] = rate
+        self._optimizer.step()
+        return loss.detach()
+
+
+def _parameters(network: nn.Module) -> tuple[list[nn.Parameter], list[nn.Parameter]]:
+    """Those of convolutions and linear layers, and the others."""
+    layers = [each for module in network.modules() if isinstance(module, nn.Conv2d | nn.Linear) for each in module.parameters()]
+    found = set(map(id, layers))
+    return layers, [each for each in network.parameters() if id(each) not in found]
+
+
+def _joined(parts: Sequence[Tensor]) -> Float[Tensor, " values"]:
+    """All values of some tensors, each in the order of its memory."""
+    return torch.cat([part.detach().as_strided((part.numel(),), (1,)) for part in parts])
+
+
+def _slices(whole: Tensor, like: Iterable[Tensor]) -> Iterator[Tensor]:
+    """The parts of what `_joined` made, shaped and laid out as those that it was made of."""
+    place = whole.storage_offset()
+    for each in like:
+        yield whole.as_strided(each.shape, each.stride(), place)
+        place += each.numel()
 
 
 def loss_of(scores: Float[Tensor, "n classes"], labels: Int64[Tensor, " n"], recipe: Recipe) -> Float[Tensor, ""]:
