@@ -3,8 +3,8 @@
     PYTHONPATH=.:tests python benchmarks/cold_start.py [--times 5] [--page inside]
 
 Told are the seconds from the start of the process until the server answers, until the page shows its title, on *Compare* its
-first chart, and until nothing runs any more. The browser is open before, and the files have been read once (the first start of all,
-which is not counted, sees to that), as on the second morning of whoever uses it.
+first chart, and until nothing runs any more. The browser is open before, and the files have been read once (the first start
+of all, which is not counted, sees to that), as on the second morning of whoever uses it.
 """
 
 import argparse
