@@ -17,7 +17,7 @@ def spare_imports() -> None:
     run of a page: it does something only when modules have been imported since, which is seldom.
     """
     global _modules_spared
-    if gc.isenabled() and len(sys.modules) != _modules_spared:  # it is not while app.py imports ahead
+    if gc.isenabled() and len(sys.modules) != _modules_spared:  # it is not while ui/ahead.py imports
         gc.collect()
         gc.freeze()
         _modules_spared = len(sys.modules)

@@ -1,4 +1,4 @@
-"""What a browser fetches while the server still imports PyTorch: the code that draws what pages begin with.
+"""What a browser fetches while the server still imports: the code that draws what pages begin with.
 
 Streamlit's page asks for the code of a kind of element when the first one arrives, some forty files, which is just when the
 server is busiest. A `Link` header (RFC 8288) names them with the page itself: a first visitor sees a chart a fifth of a second

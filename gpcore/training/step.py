@@ -38,7 +38,7 @@ def stepper(recipes: Sequence[Recipe], train: Split, states: list[TrainingState]
 
 class Single:
     """One run, with all its weights in one tensor: Adam, and a recipe's casts to bfloat16, are one call each and not one for
-    every weight. The results are the same, and a step takes 2 % less time, in bfloat16 6 % (docs/speed.md).
+    every weight. The results are the same, and an epoch takes some per cent less time (docs/speed.md).
 
     The state goes on holding a network and an optimizer of its own: their tensors become slices of the whole ones, so
     evaluating and saving a run knows nothing of them. A copy of the network takes the steps. Its parameters are slices, too;
@@ -54,7 +54,7 @@ class Single:
         self._gradients = self._weights.grad = torch.zeros_like(self._weights)
         self._optimizer = torch.optim.Adam([self._weights], fused=True)
         moments = self._optimizer.state[self._weights]
-        moments["step"] = known[0]["step"].clone() if known[0] else torch.zeros(())
+        moments["step"] = known[0]["step"].clone() if known[0] else torch.zeros((), device=state.device)
         for name in ("exp_avg", "exp_avg_sq"):
             moments[name] = _joined([each.get(name, torch.zeros_like(one)) for each, one in zip(known, own, strict=True)])
             for each, part in zip(known, _slices(moments[name], own), strict=True):
