@@ -39,6 +39,13 @@ SERVER_LOGS: dict[Path, int] = {}
 torch.set_num_threads(1)  # tests run side by side, one on each core
 
 
+@pytest.fixture(params=["AVX2", "AVX512"])
+def vectors(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> str:
+    """What the processor is taken for: with the latter, images are computed two at a time."""
+    monkeypatch.setattr(torch.backends.cpu, "get_cpu_capability", lambda: request.param)
+    return request.param
+
+
 @pytest.fixture(scope="session")
 def data_folder() -> Path:
     """The project's own data: the whole of FashionMNIST."""

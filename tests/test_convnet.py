@@ -65,7 +65,7 @@ def test_18370_parameters_and_no_buffers(pool, placement):
 @pytest.mark.parametrize("pool", ON_CLASS_MAPS)
 def test_scores_are_the_pooled_maps_before_any_sigmoid(pool, images):
     network = ConvNet(pool)
-    assert torch.equal(network.maps(images), network.network[:16](images))
+    torch.testing.assert_close(network.maps(images), network.network[:16](images), atol=1e-6, rtol=0)
     assert torch.equal(network(images), network.pool(network.maps(images)))
 
 
@@ -77,26 +77,45 @@ def test_a_plain_copy_of_the_network_takes_the_weights_as_they_are(pool, images)
     torch.testing.assert_close(ours.maps(images), plain[:16](images), atol=1e-6, rtol=0)
 
 
+def assert_equal_but_for_rounding(found, wanted):
+    torch.testing.assert_close(found, wanted, atol=1e-12, rtol=1e-12)
+
+
+@pytest.mark.usefixtures("vectors")
 @pytest.mark.parametrize("pool", POOLS)
-def test_scores_and_gradients_are_those_of_the_modules_one_by_one_to_the_bit(pool, images):
+def test_scores_and_gradients_are_those_of_the_modules_one_by_one(pool, images):
     images[0] = 0  # so that all the cells of a map are equal
-    network = ConvNet(pool, initialisation="kaiming")
-    found = []
-    for scores in (network(images), network.network(images)):
-        found.append([scores, *torch.autograd.grad(scores.square().sum(), list(network.parameters()))])
-    assert all(torch.equal(one, other) for one, other in zip(*found, strict=True))
+    network, images = ConvNet(pool, initialisation="kaiming").double(), images.double().requires_grad_()
+    for count in (4, 3, 0):
+        found, wanted = (
+            [scores, *torch.autograd.grad(scores.square().sum(), [images, *network.parameters()])]
+            for scores in (network(images[:count]), network.network(images[:count]))
+        )
+        assert_equal_but_for_rounding(found, wanted)
 
 
+@pytest.mark.usefixtures("vectors")
+@pytest.mark.parametrize("count", [5, 6])
 @pytest.mark.parametrize("size", [(28, 28), (32, 30), (9, 13)], ids=str)
-def test_without_gradients_the_features_are_those_of_the_modules_to_the_bit(size):
-    images = torch.rand(5, 3, *size)
+def test_without_gradients_the_features_are_those_of_the_modules(size, count):
+    images = torch.rand(count, 3, *size, dtype=torch.double)
     images[0] = 0
-    network = ConvNet("gap", channels=3, size=size, initialisation="kaiming")
-    wanted = network.network[:15](images)
+    network = ConvNet("gap", channels=3, size=size, initialisation="kaiming").double()
     with torch.no_grad():
-        assert torch.equal(network.features(images), wanted)
+        wanted = network.network[:15](images)
+        assert_equal_but_for_rounding(network.features(images), wanted)
         images[1, 0, 4, 4] = math.nan
-        assert network.features(images)[1].isnan().any()
+        found = network.features(images)
+    assert found[1].isnan().any()
+    assert_equal_but_for_rounding(found[2:], wanted[2:])
+
+
+@pytest.mark.parametrize(("vectors", "at_once"), [("AVX2", 6), ("AVX512", 3)], indirect=["vectors"])
+def test_where_vectors_are_wide_two_images_are_computed_as_one(vectors, at_once):
+    with torch.profiler.profile(record_shapes=True) as profile:
+        ConvNet("gap")(torch.rand(6, 1, 28, 28))
+    batches = [event.input_shapes[0][0] for event in profile.events() if event.name == "aten::conv2d"]
+    assert batches == [at_once] * 4 + [6] * 3
 
 
 def test_the_seed_alone_decides_the_first_weights():

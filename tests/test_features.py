@@ -100,7 +100,7 @@ def test_shares_of_the_last_features_and_the_bias_make_the_score(pool, image):
 
 def test_class_maps_and_scores_contribute_their_own_scores(network, image):
     for layer in (16, 17):
-        assert torch.equal(features.contributions(network, image, layer, 0), network(image)[0])
+        torch.testing.assert_close(features.contributions(network, image, layer, 0), network(image)[0])
 
 
 def test_contributions_leave_no_gradient_in_the_network(network, image):

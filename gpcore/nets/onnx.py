@@ -21,7 +21,11 @@ def write_onnx(network: ConvNet, image_shape: tuple[int, int, int], path: Path) 
     with warnings.catch_warnings(), contextlib.redirect_stdout(io.StringIO()):  # the exporter chats
         warnings.simplefilter("ignore")
         program = torch.onnx.export(
-            network, (example,), input_names=["images"], output_names=["scores"], dynamic_shapes=({0: torch.export.Dim("n")},)
+            network.network,
+            (example,),
+            input_names=["images"],
+            output_names=["scores"],
+            dynamic_shapes=({0: torch.export.Dim("n")},),
         )
     assert program is not None
     program.save(path, external_data=False)
