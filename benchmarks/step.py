@@ -12,6 +12,7 @@ import statistics
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from unittest import mock
 
 import article
 import torch
@@ -54,6 +55,12 @@ def channels_first(network: ConvNet) -> None:
     network.to(memory_format=torch.contiguous_format)
 
 
+def image_by_image(way: Callable[[], float]) -> float:
+    """As where a processor's vectors are narrow: the narrow layers of one image at a time, and not of two as one."""
+    with mock.patch.object(torch.backends.cpu, "get_cpu_capability", return_value="AVX2"):
+        return way()
+
+
 def plain(batches: Callable[[], Iterator]) -> float:
     """Seconds that the same pass takes with a plain `nn.Sequential` over those batches."""
     model = article.network()
@@ -92,12 +99,16 @@ def plain_look() -> float:
 WAYS: dict[str, Callable[[], float]] = {
     "gpcore.fit, as it is": ours,
     "gpcore.fit, in bfloat16": lambda: ours(precision="bfloat16"),
+    "gpcore.fit, image by image": lambda: image_by_image(ours),
+    "gpcore.fit, in bfloat16, image by image": lambda: image_by_image(lambda: ours(precision="bfloat16")),
     "gpcore.fit, module by module": lambda: ours(module_by_module),
     "gpcore.fit, channels first": lambda: ours(channels_first),
     "plain PyTorch, one tensor": lambda: plain(prepared),
     "plain PyTorch, DataLoader and ToTensor": lambda: plain(lambda: iter(article.loader(DATA, True, IMAGES))),
     "evaluation, as it is": looking,
     "evaluation, in bfloat16": lambda: looking(precision="bfloat16"),
+    "evaluation, image by image": lambda: image_by_image(looking),
+    "evaluation, in bfloat16, image by image": lambda: image_by_image(lambda: looking(precision="bfloat16")),
     "evaluation, module by module": lambda: looking(module_by_module),
     "evaluation, plain PyTorch, one tensor": plain_look,
 }
