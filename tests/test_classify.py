@@ -173,12 +173,6 @@ def environment(app_environment, filled_store):
     return app_environment
 
 
-def test_the_page_says_what_to_do_without_runs(empty_environment):
-    page = AppTest.from_file(str(PAGE), default_timeout=60).run()
-    assert not page.exception
-    assert "no trained runs yet" in page.info[0].value
-
-
 def test_the_page_opens_and_asks_for_a_picture(environment):
     page = page_with()
     assert not page.exception

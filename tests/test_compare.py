@@ -81,8 +81,12 @@ def test_damaged_weights_are_a_sentence(own_copy: Path, monkeypatch: pytest.Monk
 
 
 @pytest.mark.usefixtures("empty_environment")
-def test_empty_store_says_what_to_do() -> None:
-    assert "no trained runs yet" in shown(AppTest.from_file("../dashboard.py", default_timeout=60).run())
+@pytest.mark.parametrize("view", ["compare", "inside", "classify", "lab"])
+def test_empty_store_says_what_to_do_and_leads_there(view: str) -> None:
+    page = AppTest.from_file("../dashboard.py", default_timeout=60).run().switch_page(f"views/{view}.py").run()
+    assert not page.exception
+    assert "no trained runs yet" in shown(page)
+    assert [link.proto.page for link in page.get("page_link")] == ["train"]
 
 
 def test_a_study_is_queued_trained_and_judged(empty_environment: Path, images: Path) -> None:

@@ -36,11 +36,6 @@ def test_it_opens_on_the_pair_the_class_maps_and_a_trouser(app_environment):
     assert "16 · Conv2d 32→10 · 10×3×3" in text(page)
 
 
-def test_without_runs_it_says_what_to_do(empty_environment):
-    page = opened()
-    assert "There are no trained runs yet" in text(page)
-
-
 @pytest.mark.parametrize("section", SECTIONS)
 def test_every_section_shows_itself(app_environment, section):
     page = opened(show=section, image="7", layer="13", epoch="1", of="Bag")

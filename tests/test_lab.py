@@ -22,12 +22,6 @@ def opened(**link: str) -> AppTest:
     return page.run()
 
 
-def test_without_runs_it_says_what_to_do(empty_environment):
-    page = opened()
-    assert not page.exception
-    assert "no trained runs yet" in page.info[0].value
-
-
 @pytest.mark.parametrize("name", ["rotation", "occlusion"])
 def test_the_curves_are_the_accuracies_of_all_test_images(app_environment, filled_store, fashion, name):
     page = opened(disturbance=name)

@@ -51,6 +51,6 @@ def dataset(name: str) -> Dataset:
     return _dataset(name, str(cached.data_folder().absolute()))
 
 
-@st.cache_resource(max_entries=4, show_spinner="Reading the dataset …")
+@st.cache_resource(max_entries=4, show_spinner="Reading the dataset, which is downloaded first if it isn't here …")
 def _dataset(name: str, folder: str) -> Dataset:
     return test_split_only(name, Path(folder))

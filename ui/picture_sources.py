@@ -25,7 +25,7 @@ def take_files() -> None:
             st.camera_input("Photograph it from straight above, on a plain floor", key=f"shot {turn}") if camera.open else None
         )
     with shipped:
-        chosen = show_examples()
+        chosen = show_examples() if shipped.open else []
     new: list[pictures.File] = [*(files or []), *(pasted.files if pasted else []), *([shot] if shot else []), *chosen]
     if new:
         pictures.bring(new)

@@ -32,10 +32,10 @@ def trained_runs_or_stop() -> dict[str, Run]:
         found = cached.trained_runs()
     if not found:
         st.info(
-            "There are no trained runs yet. Train one on the *Train* page, or get the shipped ones back with "
-            "`git checkout checkpoints`.",
+            "There are no trained runs yet. Train one, or get the shipped ones back with `git checkout checkpoints`.",
             icon=":material/hourglass_empty:",
         )
+        st.page_link("views/train.py", label="Train a pair of networks", icon=":material/play_circle:")
         st.stop()
     return found
 

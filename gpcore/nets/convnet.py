@@ -194,7 +194,7 @@ def _convolved(layer: nn.Module, x: Float[Tensor, "parts channels ..."], togethe
     if own < GROUPED:  # every map looks at all images, with weights of 0 for those that aren't its own
         weights = [functional.pad(weight, (0, 0, 0, 0, at * own, (together - 1 - at) * own)) for at in range(together)]
     groups = x.shape[1] // weights[0].shape[1]
-    return functional.conv2d(x, torch.cat(weights), bias.repeat(together), padding=1, groups=groups)
+    return functional.conv2d(x, torch.cat(weights), torch.cat([bias] * together), padding=1, groups=groups)
 
 
 def _halved(x: Float[Tensor, "n channels height width"]) -> Float[Tensor, "n channels rows columns"]:
