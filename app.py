@@ -6,7 +6,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
-from ui import ahead
+from ui import ahead, sockets
 from ui.preload import Preload
 
 
@@ -17,6 +17,7 @@ def live(request: Request) -> Response:
     return feed(request)
 
 
+sockets.send_at_once()
 ahead.at_start()
 
 base = st.get_option("server.baseUrlPath").strip("/")

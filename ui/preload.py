@@ -11,6 +11,7 @@ from pathlib import Path
 
 import streamlit
 from starlette.datastructures import MutableHeaders
+from starlette.responses import Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 FOLDER = Path(streamlit.__file__).parent / "static" / "static" / "js"
@@ -18,24 +19,27 @@ FOLDER = Path(streamlit.__file__).parent / "static" / "static" / "js"
 FIRST = ("Html", "DataFrame", "Selectbox", "BidiComponent", "DownloadButton", "Multiselect", "Metric")
 """Streamlit's names for the kinds of elements."""
 
+FOR_GOOD = "public, immutable, max-age=31536000"
+"""How long a browser may keep a file, as Streamlit says of the same ones: a file's name holds a hash of what is in it."""
+
 IMPORTED = re.compile(rb"""(?:\bfrom|\bimport)\s*["']\./([\w.-]+\.js)["']""")
 
 
 @functools.cache
-def modules() -> list[str]:
-    """The files of those elements and all that they import, each once."""
-    found: dict[str, None] = {}
+def modules() -> dict[str, bytes]:
+    """The files of those elements and all that they import, by name."""
+    found: dict[str, bytes] = {}
     waiting = [path.name for name in FIRST for path in FOLDER.glob(f"{name}.*.js")]
     while waiting:
         name = waiting.pop(0)
         if name not in found:
-            found[name] = None
-            waiting += [each.decode() for each in IMPORTED.findall((FOLDER / name).read_bytes())]
-    return list(found)
+            found[name] = (FOLDER / name).read_bytes()
+            waiting += [each.decode() for each in IMPORTED.findall(found[name])]
+    return found
 
 
 class Preload:
-    """Names the modules in the header of every page."""
+    """Names the modules in the header of every page, and answers whoever asks for one from memory."""
 
     def __init__(self, app: ASGIApp) -> None:
         self._app = app
@@ -48,4 +52,9 @@ class Preload:
                     headers["link"] = ", ".join(f"<./static/js/{name}>; rel=modulepreload" for name in modules())
             await send(message)
 
-        await self._app(scope, receive, named)
+        folder, _, name = scope.get("path", "").rpartition("/")
+        if scope["type"] == "http" and scope["method"] == "GET" and folder.endswith("/static/js") and name in modules():
+            kept = Response(modules()[name], media_type="application/javascript", headers={"cache-control": FOR_GOOD})
+            await kept(scope, receive, send)
+        else:
+            await self._app(scope, receive, named)
