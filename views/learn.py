@@ -20,6 +20,13 @@ st.markdown(
 )
 
 
+def forget_edits() -> None:
+    """Under a new key a table begins anew; where nothing was edited the old ones stay, and are not drawn once more."""
+    turn = st.session_state.tables_turn
+    if any(st.session_state[f"{name} {turn}"]["edited_rows"] for name in NAMES):
+        st.session_state.tables_turn += 1
+
+
 def edit(title: str, grid: Grid, key: str) -> Grid:
     """A table of numbers that the visitor can change."""
     st.markdown(f"**{title}**")
@@ -45,12 +52,13 @@ def show(pool: Pool) -> None:
             show_sheet(gradient_sheet(result.gradient, pool), f"{pool} {name}", f"{POOLS[pool].label}, {name}")
 
 
-example = st.selectbox("Start from", list(EXAMPLES), key="example", bind="query-params")
+turn = st.session_state.setdefault("tables_turn", 0)
+example = st.selectbox("Start from", list(EXAMPLES), key="example", bind="query-params", on_change=forget_edits)
 editors = zip(NAMES, EXAMPLES[example], st.columns(2), strict=True)
 grids = []
 for name, grid, column in editors:
     with column:
-        grids.append(edit(f"{name}: its map", grid, f"{example} {name}"))
+        grids.append(edit(f"{name}: its map", grid, f"{name} {turn}"))
 
 st.caption(
     "Under each score: where the gradient goes, that is which cells training will change and by how much of the whole. GAP "
