@@ -1,5 +1,5 @@
 # make app          the dashboard, in a browser                     make test     the tests
-# make checkpoints  train the single runs anew (an hour), then      make check    format, lint, types, and the tests
+# make checkpoints  train what the shipped single runs lack         make check    format, lint, types, and the tests
 # make evidence     train what the shipped studies lack (hours)     make bench    the measured claims
 # Needs Python 3.11 or newer, nothing else: the first call makes .venv and installs what is required.
 
@@ -34,18 +34,12 @@ bench: .venv/installed-dev
 screenshots: .venv/installed-dev
 	PYTHONPATH=.:tests $(BIN)/python docs/screenshots.py docs/screenshots
 
-# Into a new folder, so that the shipped runs stay whole until their successors are.
-FRESH := checkpoints.new
-QUEUE := $(BIN)/python -m gpcore queue --store $(FRESH)
-
+# What is there stays as it is: to train all of it anew, an hour and then hours, `rm -r checkpoints` comes first.
 checkpoints: .venv/installed
-	rm -rf $(FRESH)
-	for recipe in article modern photo; do for pool in gap gmp; do $(QUEUE) --recipe $$recipe --pool $$pool || exit 1; done; done
-	$(BIN)/python -m gpcore worker --once --parallel 2 --device cpu --store $(FRESH)
-	for run in $(FRESH)/*-seed0; do $(BIN)/python -m gpcore calibrate $$run || exit 1; done
-	$(BIN)/python -c "from gpcore.runs.store import Store; Store('$(FRESH)').seal()"
-	rm -rf checkpoints
-	mv $(FRESH) checkpoints
+	$(BIN)/python -m gpcore study --store checkpoints --recipe article,modern,photo --pools gap,gmp --seeds 0
+	for recipe in article modern photo; do for pool in gap gmp; do \
+	  $(BIN)/python -m gpcore calibrate checkpoints/$$recipe-$$pool-seed0 || exit 1; done; done
+	$(MAKE) sealed
 	$(BIN)/python -m gpcore runs --store checkpoints
 
 # The studies that ship beside them: whatever is missing is trained, the last epoch's weights are kept. Few epochs, since a
@@ -77,7 +71,7 @@ examples: .venv/installed
 	$(BIN)/python -m gpcore.data.examples examples
 
 clean:
-	rm -rf .venv .mypy_cache .pytest_cache .ruff_cache $(FRESH)
+	rm -rf .venv .mypy_cache .pytest_cache .ruff_cache
 
 .venv/bin/python:
 	@$(PYTHON) -c "import sys; sys.exit(sys.version_info < (3, 11))" || \

@@ -2,9 +2,13 @@
 
 import re
 import urllib.request
+from pathlib import Path
 
 import pytest
+import streamlit
 from playwright.sync_api import Page, expect
+
+STATIC = Path(streamlit.__file__).parent / "static"
 
 
 def named(address: str) -> list[str]:
@@ -17,7 +21,17 @@ def test_every_module_in_the_header_is_there_once(server: str) -> None:
     assert len(modules) == len(set(modules)) > 20
     for module in modules:
         with urllib.request.urlopen(f"{server}/{module}") as answer:
-            assert "javascript" in answer.headers["Content-Type"]
+            assert answer.read() == (STATIC / module).read_bytes()
+            assert answer.headers["Content-Type"].startswith(("application/javascript", "text/javascript"))
+            assert "immutable" in answer.headers["Cache-Control"]
+
+
+def test_another_file_and_another_method_are_streamlits_own(server: str) -> None:
+    other = next(path for path in (STATIC / "static/js").glob("*.js") if f"static/js/{path.name}" not in named(server))
+    with urllib.request.urlopen(f"{server}/static/js/{other.name}") as answer:
+        assert answer.read() == other.read_bytes()
+    with urllib.request.urlopen(urllib.request.Request(f"{server}/{named(server)[0]}", method="HEAD")) as answer:
+        assert int(answer.headers["Content-Length"]) == (STATIC / named(server)[0]).stat().st_size
 
 
 def test_only_pages_have_the_header(server: str) -> None:
