@@ -161,6 +161,7 @@ def test_a_pair_is_trained_watched_left_found_again_and_compared(server: str, br
     expect(page.get_by_role("progressbar")).to_have_count(0)
     button(page, "Resume").first.click()
     expect(stopped).to_have_count(1)
+    expect(page.get_by_role("progressbar")).to_have_count(1)  # it moves what stands below it, and the next click is for that
     wait_for_new_data(page)
     stop_all(page, stopped)
 
