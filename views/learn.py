@@ -23,7 +23,8 @@ st.markdown(
 def forget_edits() -> None:
     """Under a new key a table begins anew; where nothing was edited the old ones stay, and are not drawn once more."""
     turn = st.session_state.tables_turn
-    if any(st.session_state[f"{name} {turn}"]["edited_rows"] for name in NAMES):
+    tables = (st.session_state.get(f"{name} {turn}") for name in NAMES)  # none yet, if the page was still being drawn
+    if any(table and table["edited_rows"] for table in tables):
         st.session_state.tables_turn += 1
 
 
