@@ -38,7 +38,8 @@ def stepper(recipes: Sequence[Recipe], train: Split, states: list[TrainingState]
 
 class Single:
     """One run, with all its weights in one tensor: Adam, and a recipe's casts to bfloat16, are one call each and not one for
-    every weight. The results are the same, and an epoch takes some per cent less time (docs/speed.md).
+    every weight. An epoch takes some per cent less time (docs/speed.md), and the results are the same; but in bfloat16 the
+    gradients of two images side by side (`ConvNet.features`) are added in bfloat16, where autocast adds them in float32.
 
     The state goes on holding a network and an optimizer of its own: their tensors become slices of the whole ones, so
     evaluating and saving a run knows nothing of them. A copy of the network takes the steps. Its parameters are slices, too;
