@@ -15,7 +15,7 @@ from torch.nn import functional
 
 from gpcore.data.datasets import load_dataset, scaled
 from gpcore.nets.convnet import ConvNet
-from gpcore.training.memory import keep_freed_memory
+from gpcore.training.allocator import keep_freed_memory
 
 if sys.argv[1] == "kept":
     keep_freed_memory()
@@ -37,7 +37,7 @@ def steps(count: int = 64, size: int = 64) -> int:
 
 @torch.inference_mode()
 def looks(count: int = 16, size: int = 250) -> int:
-    """Look at the first test images; how many."""
+    """Analysis at the first test images; how many."""
     for images in dataset.test.first(count * size).images.split(size):
         network(scaled(images))
     return count * size

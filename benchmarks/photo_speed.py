@@ -15,8 +15,8 @@ import cv2
 import numpy as np
 import PIL.Image
 
-from gpcore.data.decode import decode
-from gpcore.data.photos import prepare
+from gpcore.data.decoding import decode
+from gpcore.data.preparation import prepare
 from gpcore.insight.answers import answer, calibration_of
 from gpcore.runs.run import open_run
 

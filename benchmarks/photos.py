@@ -21,10 +21,10 @@ from scipy.stats import rankdata
 from torch import Tensor
 from torchmetrics.functional.classification import multiclass_calibration_error
 
-from gpcore.data import foreground, photos
+from gpcore.data import foreground, preparation
 from gpcore.data.datasets import FASHION_CLASSES, Split, scaled, test_split_only
-from gpcore.data.decode import Photo, decode, read_photo
-from gpcore.insight.features import all_scores
+from gpcore.data.decoding import Photo, decode, read_photo
+from gpcore.insight.layer_maps import all_scores
 from gpcore.insight.uncertainty import FALSE_ALARMS, doubt, fit_temperature
 from gpcore.nets.convnet import ConvNet
 from gpcore.runs.run import Run
@@ -56,8 +56,8 @@ def cut_out(mask_of: Callable[[np.ndarray], np.ndarray], narrowing: float) -> Ca
         mask = mask_of(small)
         mask = cv2.resize(mask.astype(np.uint8) * 255, photo.size, interpolation=cv2.INTER_LINEAR) >= 128
         mask = mask if mask.any() else np.ones_like(mask)
-        levels = photos._levels(photo.pixels, mask, "photograph", "automatic")
-        return photos._on_canvas(levels, mask, narrowing, "photograph")
+        levels = preparation._levels(photo.pixels, mask, "photograph", "automatic")
+        return preparation._on_canvas(levels, mask, narrowing, "photograph")
 
     return made
 
@@ -75,14 +75,14 @@ def unlike_border(small: np.ndarray) -> np.ndarray:
 PIPELINES: dict[str, Callable[[Photo], np.ndarray]] = {
     "grey, resized": squeezed,
     "… and negated": squeezed_negated,
-    "unlike the border": cut_out(unlike_border, photos.NARROWING),
-    "GrabCut from the border": cut_out(guess(0), photos.NARROWING),
-    "GrabCut from the middle": cut_out(guess(1), photos.NARROWING),
-    "GrabCut from a frame": cut_out(guess(2), photos.NARROWING),
+    "unlike the border": cut_out(unlike_border, preparation.NARROWING),
+    "GrabCut from the border": cut_out(guess(0), preparation.NARROWING),
+    "GrabCut from the middle": cut_out(guess(1), preparation.NARROWING),
+    "GrabCut from a frame": cut_out(guess(2), preparation.NARROWING),
     "as shipped, not narrowed": cut_out(
         lambda small: max((guess(number)(small) for number in range(3)), key=foreground.plausibility), 1.0
     ),
-    "as shipped": lambda photo: photos.prepare(photo).image,
+    "as shipped": lambda photo: preparation.prepare(photo).image,
 }
 
 
@@ -119,7 +119,7 @@ def enlarged(images: Tensor, colour: tuple[int, int, int]) -> Iterator[np.ndarra
         file = io.BytesIO()
         pixels = np.rint(255 * (1 - large) + np.array(colour) * large).astype(np.uint8)
         PIL.Image.fromarray(pixels).save(file, "JPEG", quality=90)
-        yield photos.prepare(decode(file.getvalue(), "enlarged")).image
+        yield preparation.prepare(decode(file.getvalue(), "enlarged")).image
 
 
 def measure_photos(folder: Path, runs: list[Run], networks: list[ConvNet], names: list[str]) -> None:
@@ -146,7 +146,9 @@ def measure_doubt(folder: Path, test: Split, runs: list[Run], networks: list[Con
           " | warned: answerable |\n|---|---|---|---|---|---|---|")  # fmt: skip
     for half, title in enumerate(HALVES):
         parts = (images_of(folder, kinds, half) for kinds in (NO_ANSWER, tuple(ANSWERS)))
-        none, some = (stacked([photos.prepare(photo).image for part in found.values() for photo in part]) for found in parts)
+        none, some = (
+            stacked([preparation.prepare(photo).image for part in found.values() for photo in part]) for found in parts
+        )
         for run, network in zip(runs, networks, strict=True):
             logits = network(none), network(some), all_scores(network, test)
             for name, score in scores.items():

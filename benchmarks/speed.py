@@ -10,7 +10,7 @@ it, in bfloat16. They take turns, and medians count, also of the quotients of a 
 `sprint`: the recipe `sprint` over several seeds, the processor seconds of its epoch and of one pass over the test images, and
 how often that goes into 60 epochs of the plain loop. `evaluation`: 10,000 test images, counted and as class maps. `limit`: the
 multiplications of a training step at the speed of this processor's matrix product, which no convolution is faster than.
-`memory`: what it brings that a process keeps the memory that it frees (training/memory.py).
+`memory`: what it brings that a process keeps the memory that it frees (training/allocator.py).
 `gpu`, where there is one: 60 epochs of GAP and GMP as one, and a few epochs of 1 and of 32 runs.
 """
 
@@ -30,7 +30,7 @@ import plotly.graph_objects as go
 import torch
 
 from gpcore.data.datasets import Dataset, load_dataset
-from gpcore.insight.features import all_class_maps
+from gpcore.insight.layer_maps import all_class_maps
 from gpcore.nets.convnet import ConvNet
 from gpcore.recipe import ARTICLE, SPRINT, Recipe
 from gpcore.runs.run import open_run

@@ -20,9 +20,9 @@ import torch
 from gpcore.data.datasets import Dataset, load_dataset, scaled
 from gpcore.nets.convnet import FEATURES, ConvNet
 from gpcore.recipe import ARTICLE, Precision
+from gpcore.training.allocator import keep_freed_memory
 from gpcore.training.evaluate import tallies
 from gpcore.training.fit import BatchesDone, fit
-from gpcore.training.memory import keep_freed_memory
 from gpcore.training.state import TrainingState
 
 DATA = Path("data")

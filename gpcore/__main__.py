@@ -1,37 +1,8 @@
-"""The command line: `python -m gpcore COMMAND`."""
+"""`python -m gpcore COMMAND`."""
 
 import sys
 
-import typer
-
-from gpcore.errors import GpcoreError
-from gpcore.result_commands import calibrate, classify, evaluate, export, maps, report, runs
-from gpcore.training_commands import queue, study, train, worker
-
-app = typer.Typer(
-    help="See what global pooling does to a convolutional network, and decide which pooling to use.",
-    no_args_is_help=True,
-    add_completion=False,
-    pretty_exceptions_enable=False,
-)
-for command in (train, queue, worker, runs, study, report, evaluate, classify, calibrate, maps, export):
-    app.command()(command)
-
-
-def main(arguments: list[str] | None = None) -> int:
-    """Run a command; a user's mistake is one line on standard error and exit code 2."""
-    command = typer.main.get_command(app)
-    try:
-        return command.main(arguments, prog_name="python -m gpcore", standalone_mode=False) or 0
-    except GpcoreError as error:
-        message = " ".join(str(error).split())
-    except Exception as error:
-        if not hasattr(error, "format_message"):  # click's own, whichever copy of click typer uses
-            raise
-        message = error.format_message()
-    print(f"Error: {message}", file=sys.stderr)
-    return 2
-
+from gpcore.cli.main import main
 
 if __name__ == "__main__":
     sys.exit(main())

@@ -159,7 +159,7 @@ def needs_size(pool: Pool) -> bool:
 
 
 @functools.lru_cache(maxsize=16_384)
-def setting_of(recipe: Recipe) -> Recipe:
+def experiment_of(recipe: Recipe) -> Recipe:
     """What runs that are compared with each other share: the recipe but for pooling and seed.
 
     Kept, since a recipe is checked whenever it is made, and a page asks for those of all runs at every change.

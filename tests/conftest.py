@@ -15,7 +15,7 @@ import pytest
 import torch
 from playwright.sync_api import sync_playwright
 
-from gpcore.__main__ import main
+from gpcore.cli.main import main
 from gpcore.data.datasets import Dataset, load_dataset
 from gpcore.runs.store import Store
 

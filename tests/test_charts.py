@@ -9,9 +9,9 @@ import pytest
 from conftest import ROOT
 from playwright.sync_api import Locator, Page, expect
 
-from gpcore.figures.charts import Curve, accuracies, losses, styles
-from gpcore.insight.published import ARTICLE_MILESTONES
+from gpcore.figures.epoch_curves import Curve, accuracies, losses, styles
 from gpcore.runs.store import Store
+from gpcore.verdicts.published import ARTICLE_MILESTONES
 
 SHOWN = "checkpoints/article-gap-seed0"
 

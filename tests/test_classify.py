@@ -11,18 +11,18 @@ import torch
 from streamlit.testing.v1 import AppTest
 from torchmetrics.functional.classification import multiclass_calibration_error
 
-from gpcore.__main__ import main
+from gpcore.cli.main import main
 from gpcore.data.datasets import FASHION_CLASSES
-from gpcore.data.decode import decode
-from gpcore.data.photos import Correction, prepare
+from gpcore.data.decoding import decode
+from gpcore.data.preparation import Correction, prepare
 from gpcore.insight.answers import calibration_of, calibration_path
-from gpcore.insight.features import all_scores
+from gpcore.insight.layer_maps import all_scores
 from gpcore.insight.uncertainty import calibrate, doubt, fit_temperature, read_calibration
 from gpcore.runs.run import open_run
-from ui.picture import MOST_PICTURES, Picture
+from ui.classify.pictures import MOST_PICTURES, Picture
 
 RUN = "article-gap-seed0"
-PAGE = Path(__file__).parent.parent / "views" / "classify.py"
+PAGE = Path(__file__).parent.parent / "pages" / "classify.py"
 
 
 class Upload:
@@ -232,14 +232,14 @@ def test_light_and_dark_are_swapped_without_cutting_out_anew(monkeypatch):
     picture = Picture.of(Upload("boot.jpg", (PAGE.parent.parent / "examples" / "ankle-boot-on-carpet.jpg").read_bytes()))
     corrections = Correction(polarity="kept"), Correction(foreground="swapped"), Correction()
     wanted = [prepare(picture.photo, correction).image for correction in corrections]
-    monkeypatch.setattr("gpcore.data.photos.find_foreground", lambda photo: pytest.fail("it was cut out before"))
+    monkeypatch.setattr("gpcore.data.preparation.find_foreground", lambda photo: pytest.fail("it was cut out before"))
     for correction, image in zip(corrections, wanted, strict=True):
         picture.correct(correction)
         assert np.array_equal(picture.prepared.image, image)
 
 
 def test_what_is_sent_to_inside_is_what_the_network_saw(small_dataset):
-    from ui.picture import sent_on
+    from ui.classify.pictures import sent_on
 
     image = small_dataset.test.images[0, 0].numpy()
     sent = sent_on(Picture.of(Upload("boot.png", png(image))))

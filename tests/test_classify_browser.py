@@ -11,7 +11,7 @@ import pytest
 from conftest import ROOT
 from playwright.sync_api import Page, expect
 
-from gpcore.figures.sheet import palette
+from gpcore.drawing.sheets import palette
 
 pytestmark = pytest.mark.browser
 
@@ -144,7 +144,7 @@ def test_a_picture_can_be_sent_on_to_inside(page, fashion):
     sent = {"name": "boot.png", "mimeType": "image/png", "buffer": png(fashion.test.images[0, 0].numpy())}
     page.get_by_test_id("stFileUploaderDropzoneInput").set_input_files(sent)
     expect_answered(page)
-    page.get_by_role("button", name="Look inside both networks with this picture").click()
+    page.get_by_role("button", name="Analysis inside both networks with this picture").click()
     expect(page.get_by_role("heading", name="What does pooling see?")).to_be_visible(timeout=SLOW)
     expect(page.get_by_text("boot.png").first).to_be_visible(timeout=SLOW)
     shown = page.locator(".st-key-maps-0 .sheet")

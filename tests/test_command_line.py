@@ -17,7 +17,7 @@ import torch
 import typer
 
 from gpcore import open_run
-from gpcore.__main__ import app, main
+from gpcore.cli.main import app, main
 from gpcore.data.datasets import FASHION_CLASSES
 from gpcore.recipe import ARTICLE, MODERN, Recipe
 from gpcore.runs.store import Store

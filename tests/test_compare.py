@@ -8,11 +8,12 @@ import tiny
 from streamlit.testing.v1 import AppTest
 
 from gpcore.data.datasets import Dataset
-from gpcore.insight.settings import Setting
-from gpcore.report.parts import Source, chapters
+from gpcore.report.chapters import Source, chapters
 from gpcore.runs.run import Run
 from gpcore.runs.store import Store
-from ui import standings, workers
+from gpcore.verdicts.experiments import Experiment
+from ui import started_workers
+from ui.compare import seed_sections
 
 
 @pytest.fixture
@@ -32,7 +33,7 @@ def shown(page: AppTest) -> str:
 
 @full_store
 def test_both_runs_are_compared(filled_store: Path) -> None:
-    page = AppTest.from_file("../dashboard.py", default_timeout=60).run()
+    page = AppTest.from_file("../dashboard/navigation.py", default_timeout=60).run()
     text = shown(page)
     assert "points** ahead" in text or "equally many" in text
     assert len(page.metric) == 2
@@ -47,7 +48,7 @@ def test_both_runs_are_compared(filled_store: Path) -> None:
 
 @full_store
 def test_one_run_alone_and_none() -> None:
-    page = AppTest.from_file("../dashboard.py", default_timeout=60).run()
+    page = AppTest.from_file("../dashboard/navigation.py", default_timeout=60).run()
     first = page.multiselect(key="runs").value[0]
     page.multiselect(key="runs").set_value([first]).run()
     assert len(page.metric) == 1
@@ -59,7 +60,7 @@ def test_one_run_alone_and_none() -> None:
 @full_store
 def test_a_title_is_shown_as_it_is_and_a_run_that_was_deleted_is_gone(own_copy: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("POOLSCOPE_CHECKPOINTS", str(own_copy))
-    page = AppTest.from_file("../dashboard.py", default_timeout=60).run()
+    page = AppTest.from_file("../dashboard/navigation.py", default_timeout=60).run()
     first, second = Store(own_copy).runs()
     Store(own_copy).rename(first.id, "$a$ **b**")
     assert r"**\$a\$ \*\*b\*\***" in shown(page.run())
@@ -74,7 +75,7 @@ def test_damaged_weights_are_a_sentence(own_copy: Path, monkeypatch: pytest.Monk
     for path in own_copy.glob("*/epoch-*.safetensors"):
         path.write_bytes(path.read_bytes()[:100])
     monkeypatch.setenv("POOLSCOPE_CHECKPOINTS", str(own_copy))
-    page = AppTest.from_file("../dashboard.py", default_timeout=60).run()
+    page = AppTest.from_file("../dashboard/navigation.py", default_timeout=60).run()
     assert not page.exception
     assert "damaged" in page.error[0].value
     assert page.multiselect(key="study-pools").value == ["gap", "gmp"]  # the rest of the page is there
@@ -83,14 +84,14 @@ def test_damaged_weights_are_a_sentence(own_copy: Path, monkeypatch: pytest.Monk
 @pytest.mark.usefixtures("empty_environment")
 @pytest.mark.parametrize("view", ["compare", "inside", "classify", "lab"])
 def test_empty_store_says_what_to_do_and_leads_there(view: str) -> None:
-    page = AppTest.from_file("../dashboard.py", default_timeout=60).run().switch_page(f"views/{view}.py").run()
+    page = AppTest.from_file("../dashboard/navigation.py", default_timeout=60).run().switch_page(f"../pages/{view}.py").run()
     assert not page.exception
     assert "no trained runs yet" in shown(page)
     assert [link.proto.page for link in page.get("page_link")] == ["train"]
 
 
 def test_a_study_is_queued_trained_and_judged(empty_environment: Path, images: Path) -> None:
-    page = AppTest.from_file("../dashboard.py", default_timeout=120).run()
+    page = AppTest.from_file("../dashboard/navigation.py", default_timeout=120).run()
     assert "no trained runs yet" in shown(page)
     store = Store(empty_environment)
     tiny.train(store, tiny.recipe(images, epochs=1))
@@ -103,7 +104,7 @@ def test_a_study_is_queued_trained_and_judged(empty_environment: Path, images: P
     next(button for button in page.button if button.label == "Train what is missing").click()
     assert "of 4 runs were queued" in shown(page.run())
     tiny.wait_until(store.idle, 200)
-    for process in workers.started_by_pages(store).values():
+    for process in started_workers.started_by_pages(store).values():
         process.kill()
         process.wait()
     text = shown(page.run())
@@ -116,7 +117,7 @@ def test_seeds_of_one_head_have_no_verdict_but_their_tabs(empty_environment: Pat
     store = Store(empty_environment)
     for seed in (0, 1):
         tiny.train(store, tiny.recipe(images, epochs=1, seed=seed))
-    page = AppTest.from_file("../dashboard.py", default_timeout=60).run()
+    page = AppTest.from_file("../dashboard/navigation.py", default_timeout=60).run()
     assert "with one head alone" in shown(page)
     assert page.selectbox(key="setting").options == ["modern on three, 1 epoch, batch size 8"]
     source = Source([Run(store, run) for run in store.runs()], [], Path("data"), store.folder)
@@ -124,15 +125,15 @@ def test_seeds_of_one_head_have_no_verdict_but_their_tabs(empty_environment: Pat
 
 
 def test_settings_on_folders_of_one_name_are_told_apart(images: Path, tmp_path: Path) -> None:
-    first, second = (Setting(tiny.recipe(folder, epochs=1), {}) for folder in (images, tmp_path / "other" / "three"))
-    found = standings.titled([first, second])
+    first, second = (Experiment(tiny.recipe(folder, epochs=1), {}) for folder in (images, tmp_path / "other" / "three"))
+    found = seed_sections.titled([first, second])
     assert list(found.values()) == [first, second]
     assert list(found) == [first.title, f"{second.title} (folder:{tmp_path}/other/three)"]
 
 
 @full_store
 def test_a_link_to_runs_that_are_gone_says_so() -> None:
-    page = AppTest.from_file("../dashboard.py", default_timeout=60)
+    page = AppTest.from_file("../dashboard/navigation.py", default_timeout=60)
     page.query_params["runs"] = ["checkpoints/article-gap-seed0", "checkpoints/gone"]
     assert "'checkpoints/gone'" in page.run().warning[0].value
     assert page.multiselect(key="runs").value == ["checkpoints/article-gap-seed0"]
@@ -143,7 +144,7 @@ def test_runs_whose_images_are_gone_keep_their_cards_and_curves(empty_environmen
     for pool in ("gap", "gmp"):
         tiny.train(store, tiny.recipe(images, epochs=1, pool=pool))
     shutil.rmtree(images)
-    page = AppTest.from_file("../dashboard.py", default_timeout=60).run()
+    page = AppTest.from_file("../dashboard/navigation.py", default_timeout=60).run()
     assert "There is no folder" in page.error[0].value
     assert len(page.metric) == 2
     assert [tab.label for tab in page.tabs] == ["Curves", "Confusion", "Calibration", "Starved classes"]
@@ -151,7 +152,7 @@ def test_runs_whose_images_are_gone_keep_their_cards_and_curves(empty_environmen
 
 @full_store
 def test_a_study_on_nothing_is_one_sentence() -> None:
-    page = AppTest.from_file("../dashboard.py", default_timeout=60).run()
+    page = AppTest.from_file("../dashboard/navigation.py", default_timeout=60).run()
     page.text_input(key="study-dataset").set_value("folder:/nowhere/at/all")
     next(button for button in page.button if button.label == "Train what is missing").click()
     assert "There is no folder /nowhere/at/all" in shown(page.run())

@@ -31,7 +31,7 @@ def distributions(paths: list[Path]) -> set[str]:
     known = metadata.packages_distributions()
     roots = {name.split(".")[0] for path in paths for name in imported(path)}
     scripts = {path.stem for folder in ("tests", "benchmarks") for path in (ROOT / folder).glob("*.py")}
-    own = {"gpcore", "ui", "views", "app"} | scripts
+    own = {"gpcore", "ui", "pages", "dashboard", "app"} | scripts
     assert all(root in known for root in roots - own - set(sys.stdlib_module_names))
     return {normal(name) for root in roots - own - set(sys.stdlib_module_names) for name in known[root]}
 

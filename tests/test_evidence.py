@@ -10,9 +10,9 @@ from torch import nn
 
 from gpcore.data.datasets import Dataset, scaled
 from gpcore.errors import InsightError
-from gpcore.figures import evidence as figures
-from gpcore.insight import disagreement, evidence, history, perturb, swap
-from gpcore.insight.look import Look
+from gpcore.figures import evidence_sheets as figures
+from gpcore.insight import disagreement, evidence, history, perturbation, swap
+from gpcore.insight.analysis import Analysis
 from gpcore.nets.convnet import ConvNet
 from gpcore.nets.pooling import POOLS
 from gpcore.training.evaluate import evaluate
@@ -51,7 +51,7 @@ def test_they_add_up_to_what_the_network_answers(pool, fashion):
     network = frozen(pool, seed=5)
     for index in range(20):
         x = scaled(fashion.test.images[index : index + 1])
-        found = Look(network, "logits", x).evidence
+        found = Analysis(network, "logits", x).evidence
         torch.testing.assert_close(found.totals.float(), network(x)[0], rtol=1e-5, atol=1e-5)
 
 
@@ -119,7 +119,7 @@ def test_gmp_has_one_deciding_cell_also_among_equals_and_below_zero():
 @pytest.mark.parametrize("pool", ON_CLASS_MAPS)
 def test_a_contest_adds_up_to_the_lead_over_the_closest_class(pool, image):
     network = frozen(pool, seed=2)
-    look = Look(network, "logits", image)
+    look = Analysis(network, "logits", image)
     ranked = network(image)[0].sort(descending=True)
     assert [look.contest.winner, look.contest.rival] == ranked.indices[:2].tolist()
     assert look.contest.cells.sum().item() + look.contest.remainder == pytest.approx(look.contest.margin, abs=1e-5)
@@ -129,12 +129,12 @@ def test_a_contest_adds_up_to_the_lead_over_the_closest_class(pool, image):
 def test_sigmoids_that_tie_are_answered_by_the_lower_class_and_the_look_says_so(image):
     network = frozen("gap")
     network.network[15].bias[:] = torch.tensor([-90.0, -90, 40, -90, 60, -90, -90, -90, -90, -90])
-    look = Look(network, "sigmoid", image)
+    look = Analysis(network, "sigmoid", image)
     assert look.answer == 2
     assert look.tied
     assert look.contest.rival == 4
     assert look.contest.margin < 0
-    assert not Look(network, "logits", image).tied
+    assert not Analysis(network, "logits", image).tied
 
 
 @pytest.mark.parametrize("pool", LITERAL)
@@ -188,7 +188,7 @@ def test_a_map_over_the_image_is_bilinear_between_the_centres_of_its_cells():
 
 @pytest.mark.parametrize("pool", ON_CLASS_MAPS)
 def test_the_figures_show_what_was_found(pool, image, fashion):
-    look = Look(frozen(pool), "logits", image)
+    look = Analysis(frozen(pool), "logits", image)
     values = [matrix.values.numpy() for matrix in figures.explained(look, 1, fashion.classes).matrices]
     assert len(values) == 6
     assert np.allclose(values[0] * values[1], values[2])
@@ -266,31 +266,33 @@ def test_all_epochs_at_once_score_as_each_epoch_does(image):
 
 
 def test_an_unchanged_image_stays_as_it_is_bit_for_bit(image):
-    assert torch.equal(perturb.changed(image, perturb.UNCHANGED), image)
+    assert torch.equal(perturbation.changed(image, perturbation.UNCHANGED), image)
 
 
 def test_a_shift_moves_pixels_and_lets_black_in(image):
     expected = torch.zeros_like(image)
     expected[:, :, 2:, :-3] = image[:, :, :-2, 3:]
-    torch.testing.assert_close(perturb.changed(image, perturb.Change(right=-3, down=2)), expected)
+    torch.testing.assert_close(perturbation.changed(image, perturbation.Change(right=-3, down=2)), expected)
 
 
 def test_a_half_turn_turns_both_ways_round(image):
-    torch.testing.assert_close(perturb.changed(image, perturb.Change(angle=180.0)), image.flip(2, 3), atol=1e-4, rtol=0)
+    torch.testing.assert_close(
+        perturbation.changed(image, perturbation.Change(angle=180.0)), image.flip(2, 3), atol=1e-4, rtol=0
+    )
 
 
 def test_noise_is_the_same_every_time_and_stays_between_black_and_white(image):
-    noisy = perturb.changed(image, perturb.Change(noise=0.3))
-    assert torch.equal(noisy, perturb.changed(image, perturb.Change(noise=0.3)))
+    noisy = perturbation.changed(image, perturbation.Change(noise=0.3))
+    assert torch.equal(noisy, perturbation.changed(image, perturbation.Change(noise=0.3)))
     assert noisy.min() >= 0
     assert noisy.max() <= 1
     assert not torch.equal(noisy, image)
 
 
 def test_a_box_is_erased_and_nothing_else(image):
-    erased = perturb.changed(image, perturb.Change(rows=(4, 9), columns=(10, 28)))
+    erased = perturbation.changed(image, perturbation.Change(rows=(4, 9), columns=(10, 28)))
     outside = torch.ones(28, 28, dtype=torch.bool)
     outside[4:9, 10:28] = False
     assert not erased[0, 0, 4:9, 10:28].any()
     assert torch.equal(erased[0, 0][outside], image[0, 0][outside])
-    assert torch.equal(perturb.changed(image, perturb.Change(rows=(4, 4), columns=(10, 28))), image)
+    assert torch.equal(perturbation.changed(image, perturbation.Change(rows=(4, 4), columns=(10, 28))), image)

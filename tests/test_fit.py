@@ -11,7 +11,7 @@ import torch
 
 from gpcore.data.datasets import Dataset, Split
 from gpcore.errors import DatasetError, TrainingError
-from gpcore.nets.checkpoint import load_weights, read_tensors, write_tensors
+from gpcore.nets.checkpoints import load_weights, read_tensors, write_tensors
 from gpcore.recipe import ARTICLE, MODERN, Recipe
 from gpcore.training import fit as fitting
 from gpcore.training.evaluate import evaluate

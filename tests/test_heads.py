@@ -10,10 +10,10 @@ from tiny import ROOT
 from torch import nn
 
 from gpcore.data.datasets import Dataset
-from gpcore.data.decode import read_photo
-from gpcore.data.photos import prepare
+from gpcore.data.decoding import read_photo
+from gpcore.data.preparation import prepare
 from gpcore.errors import DatasetError, InsightError
-from gpcore.figures.overlay import answer_sheet, tile_source
+from gpcore.figures.answer_sheets import answer_sheet, tile_source
 from gpcore.insight.answers import answer
 from gpcore.insight.history import history
 from gpcore.insight.placement import moved

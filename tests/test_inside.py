@@ -7,10 +7,10 @@ import PIL.Image
 import pytest
 from streamlit.testing.v1 import AppTest
 
-from gpcore.__main__ import main
+from gpcore.cli.main import main
 from gpcore.runs.store import Store
 
-PAGE = str(Path(__file__).parent.parent / "views" / "inside.py")
+PAGE = str(Path(__file__).parent.parent / "pages" / "inside.py")
 
 SECTIONS = ["The evidence", "On the image", "Over the epochs", "Swap the pooling", "Move the pooling", "Where they disagree"]
 

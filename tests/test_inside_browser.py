@@ -9,7 +9,7 @@ import pytest
 import torch
 from playwright.sync_api import Page, expect
 
-from gpcore.figures.sheet import Matrix, colours
+from gpcore.drawing.sheets import Matrix, colours
 
 pytestmark = pytest.mark.browser
 
@@ -36,7 +36,7 @@ def test_a_person_sees_both_answers_on_the_trouser_and_its_class_maps(browser_pa
     for place, name in enumerate(("GAP", "GMP")):
         expect(browser_page.get_by_text(f"{name}, epoch 2, answers")).to_be_visible()
         assert shown(browser_page, place) == 10 * 9
-        dots = browser_page.locator(GRID.format(place)).evaluate("({ sheet }) => sheet.dots.length")
+        dots = browser_page.locator(GRID.format(place)).evaluate("({ sheet }) => sheet.discs.length")
         assert dots == {"GAP": 90, "GMP": 10}[name]
     expect(browser_page.get_by_text("Why", exact=False).first).to_be_visible()
 

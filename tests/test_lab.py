@@ -5,15 +5,15 @@ from pathlib import Path
 import pytest
 from streamlit.testing.v1 import AppTest
 
-from gpcore.__main__ import main
-from gpcore.figures import lab as figures
-from gpcore.insight.crossover import series
+from gpcore.cli.main import main
+from gpcore.figures import lab_charts as figures
 from gpcore.insight.robustness import DISTURBANCES, accuracy
-from gpcore.insight.standings import tables
 from gpcore.recipe import MODERN, Recipe
 from gpcore.runs.run import open_run
+from gpcore.verdicts.crossover import series
+from gpcore.verdicts.standings import verdict_tables
 
-PAGE = str(Path(__file__).parent.parent / "views" / "lab.py")
+PAGE = str(Path(__file__).parent.parent / "pages" / "lab.py")
 
 
 def opened(**link: str) -> AppTest:
@@ -81,7 +81,7 @@ def on_canvases(*canvases: str) -> list[tuple[Recipe, float]]:
 
 
 def test_the_crossover_has_a_line_per_pooling_with_intervals_over_seeds():
-    [found] = series(tables(on_canvases("canvas:50:8", "canvas:5:8")))
+    [found] = series(verdict_tables(on_canvases("canvas:50:8", "canvas:5:8")))
     figure = figures.crossover(found)
     lines = {trace.name: trace for trace in figure.data if "lines" in trace.mode}
     assert list(lines) == ["GAP", "GMP"]
@@ -98,7 +98,7 @@ def test_the_crossover_has_a_line_per_pooling_with_intervals_over_seeds():
 
 def test_no_interval_of_the_crossover_leaves_what_an_accuracy_can_be():
     wide = [(MODERN.but(seed=seed, dataset="canvas:5:8"), accuracy) for seed, accuracy in enumerate([0.1, 0.5, 0.9])]
-    [found] = series(tables(wide))
+    [found] = series(verdict_tables(wide))
     bars = next(trace for trace in figures.crossover(found).data if trace.mode == "lines+markers").error_y
     assert found.lines["gap"][5].mean.margin > 0.9
     assert (bars.array[0], bars.arrayminus[0]) == (pytest.approx(0.5), pytest.approx(0.5))
@@ -106,10 +106,10 @@ def test_no_interval_of_the_crossover_leaves_what_an_accuracy_can_be():
 
 def test_size_and_clutter_are_never_on_one_line():
     canvases = ["canvas:5:8", "canvas:50:8", "canvas:50:0", "canvas:50:24", "canvas"]
-    by_clutter, by_size = series(tables(on_canvases(*canvases)))
+    by_clutter, by_size = series(verdict_tables(on_canvases(*canvases)))
     assert (by_clutter.along, by_clutter.fixed, list(by_clutter.tables)) == ("pieces", 50, [0, 8, 24])
     assert (by_size.along, by_size.fixed, list(by_size.tables)) == ("area", 8, [5, 50])
     assert by_clutter.title == "modern, 20 epochs, 50 % of the image"
-    [alone] = series(tables(on_canvases("canvas:50:0")))
+    [alone] = series(verdict_tables(on_canvases("canvas:50:0")))
     assert (alone.along, list(alone.tables)) == ("area", [50])
-    assert series(tables(on_canvases("canvas"))) == []
+    assert series(verdict_tables(on_canvases("canvas"))) == []

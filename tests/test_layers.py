@@ -11,24 +11,26 @@ import pytest
 ROOT = Path(__file__).parents[1]
 
 FLOORS = [
-    ["gpcore.errors", "gpcore.files"],
+    ["gpcore.errors", "gpcore.atomic_files"],
     ["gpcore.recipe", "gpcore.data"],
     ["gpcore.nets"],
     ["gpcore.training"],
-    ["gpcore.runs", "gpcore.insight"],
+    ["gpcore.runs"],
+    ["gpcore.insight", "gpcore.verdicts"],
+    ["gpcore.drawing"],
     ["gpcore.figures"],
-    ["gpcore", "gpcore.__main__"],
+    ["gpcore.report", "gpcore.cli", "gpcore", "gpcore.__main__"],
     ["ui"],
-    ["views"],
-    ["app", "dashboard"],
+    ["pages"],
+    ["dashboard"],
+    ["app"],
 ]
 """From the ground up: a module may import from its own floor and from those below."""
 
 SOURCES = sorted(
     [
         ROOT / "app.py",
-        ROOT / "dashboard.py",
-        *(path for folder in ("gpcore", "ui", "views") for path in (ROOT / folder).rglob("*.py")),
+        *(path for folder in ("gpcore", "ui", "pages", "dashboard") for path in (ROOT / folder).rglob("*.py")),
     ]
 )
 
@@ -65,13 +67,16 @@ def floor(module: str) -> int:
 def test_nothing_points_upward(path):
     own = floor(module_name(path))
     for name in imported(path):
-        if name.split(".")[0] in ("gpcore", "ui", "views", "app") and name != "gpcore":  # whose __init__ imports nothing
+        if (
+            name.split(".")[0] in ("gpcore", "ui", "pages", "dashboard", "app") and name != "gpcore"
+        ):  # whose __init__ imports nothing
             assert floor(name) <= own, f"{module_name(path)} imports {name}"
 
 
-def test_runs_can_be_kept_without_looking_into_them():
-    for path in (ROOT / "gpcore" / "runs").glob("*.py"):
-        assert not [name for name in imported(path) if name.startswith("gpcore.insight")]
+@pytest.mark.parametrize("path", sorted((ROOT / "gpcore" / "drawing").glob("*.py")), ids=module_name)
+def test_the_drawing_kit_knows_no_subject(path):
+    allowed = ("gpcore.drawing", "gpcore.recipe", "gpcore.errors", "gpcore.atomic_files")
+    assert all(name.startswith(allowed) for name in imported(path) if name.startswith("gpcore"))
 
 
 def names_used(path: Path) -> set[str]:
@@ -107,7 +112,7 @@ def test_the_engine_never_imports_streamlit():
     names = sorted(name for name in NAMES if name.split(".")[0] == "gpcore" and not name.endswith("__main__"))
     held = modules_after("\n".join(f"import {name}" for name in [*names, "gpcore.__main__"]))
     assert set(names) <= held
-    assert not {name for name in held if name.split(".")[0] in ("streamlit", "ui", "views")}
+    assert not {name for name in held if name.split(".")[0] in ("streamlit", "ui", "pages", "dashboard")}
 
 
 def test_a_recipe_can_be_checked_without_pytorch():
@@ -119,21 +124,21 @@ def test_asking_for_help_does_not_wait_for_pytorch():
 
 
 def test_listing_runs_does_not_wait_for_pytorch():
-    code = "from gpcore.__main__ import main; main(['runs', '--store', 'checkpoints'])"
+    code = "from gpcore.cli.main import main; main(['runs', '--store', 'checkpoints'])"
     assert "torch" not in modules_after(code)
 
 
 def test_compare_draws_its_charts_without_pytorch():
     code = """
 from pathlib import Path
-from gpcore.figures import charts, learning, standings
-from gpcore.insight.settings import bands, curves_of, settings
+from gpcore.figures import learning_curves, seed_rows
+from gpcore.verdicts.experiments import bands, curves_of, experiments
 from gpcore.runs.run import Run
 from gpcore.runs.store import Store
-import ui.run_against_run, ui.standings, ui.study_form, ui.workers
+import ui.compare.single_runs, ui.compare.seed_sections, ui.compare.study_form, ui.started_workers
 store = Store("checkpoints", read_only=True)
-found = settings([Run(store, record) for record in store.runs()])
-assert standings.over_seeds(found[0].accuracies) and learning.learning_curves(bands(curves_of(found[0])))
+found = experiments([Run(store, record) for record in store.runs()])
+assert seed_rows.over_seeds(found[0].accuracies) and learning_curves.learning_curves(bands(curves_of(found[0])))
 assert found[0].every_run[0].parameters and found[0].every_run[0].classes
 """
     assert "torch" not in modules_after(code)
@@ -141,7 +146,7 @@ assert found[0].every_run[0].parameters and found[0].every_run[0].classes
 
 @pytest.mark.parametrize("page", ["train", "inside", "classify", "learn"])
 def test_most_pages_do_without_scipys_statistics(page):
-    names = {name for name in imported(ROOT / "views" / f"{page}.py") if name.split(".")[0] in ("gpcore", "ui")}
+    names = {name for name in imported(ROOT / "pages" / f"{page}.py") if name.split(".")[0] in ("gpcore", "ui")}
     assert "scipy.stats" not in modules_after("\n".join(f"import {name}" for name in sorted(names)))
 
 

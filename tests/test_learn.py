@@ -3,14 +3,14 @@
 import pytest
 from streamlit.testing.v1 import AppTest
 
-from gpcore.insight.by_hand import EXAMPLES
+from gpcore.insight.hand_example import EXAMPLES
 
 pytestmark = pytest.mark.usefixtures("app_environment")
 
 
 @pytest.mark.parametrize("example", EXAMPLES)
 def test_every_example_is_pooled_in_every_way(example: str) -> None:
-    page = AppTest.from_file("../dashboard.py", default_timeout=60).run().switch_page("views/learn.py").run()
+    page = AppTest.from_file("../dashboard/navigation.py", default_timeout=60).run().switch_page("../pages/learn.py").run()
     page.selectbox(key="example").set_value(example).run()
     assert not page.exception
     values = [float(metric.value) for metric in page.metric]

@@ -10,12 +10,12 @@ import psutil
 import pytest
 import tiny
 
-from gpcore.__main__ import main
+from gpcore.cli.main import main
 from gpcore.data.datasets import load_dataset
 from gpcore.errors import DatasetError
 from gpcore.runs.ray_cluster import train_remotely
-from gpcore.runs.states import pack
 from gpcore.runs.store import Store
+from gpcore.runs.training_states import pack
 from gpcore.training.state import TrainingState, find_device
 
 DATA = Path("nowhere")

@@ -13,7 +13,7 @@ from gpcore.errors import RecipeError
 from gpcore.nets.convnet import INITIALISATIONS
 from gpcore.nets.heads import HEADS
 from gpcore.recipe import ARTICLE, MODERN, RECIPES, Recipe
-from gpcore.training.augment import AUGMENTATIONS
+from gpcore.training.augmentations import AUGMENTATIONS
 from gpcore.training.fit import SCHEDULES
 
 

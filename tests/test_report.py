@@ -7,11 +7,11 @@ import pytest
 import tiny
 from playwright.sync_api import expect
 
-from gpcore.__main__ import main
+from gpcore.cli.main import main
 from gpcore.recipe import MODERN
 from gpcore.report.page import page
 from gpcore.report.sources import collected
-from gpcore.runs.commands import study_commands, train_command
+from gpcore.runs.command_lines import study_commands, train_command
 from gpcore.runs.store import Store
 
 

@@ -9,14 +9,14 @@ import PIL.Image
 import pytest
 from playwright.sync_api import Page, expect
 
-from gpcore.figures.rows import BOTTOM, ROW_HEIGHT, TOP, Dot, Row, Rows, steps
+from gpcore.drawing.rows import BOTTOM, ROW_HEIGHT, TOP, DotRow, Mark, Rows, steps
 
 SVG = "{http://www.w3.org/2000/svg}"
 
 TWO = Rows(
     [
-        Row("first <b>", "#112233", [Dot(0.2, "seed 0"), Dot(0.4, "seed 1 & more")], Dot(0.3, "mean 30 %"), (0.1, 0.5)),
-        Row("second", "#445566", [Dot(0.9, "seed 0")]),
+        DotRow("first <b>", "#112233", [Mark(0.2, "seed 0"), Mark(0.4, "seed 1 & more")], Mark(0.3, "mean 30 %"), (0.1, 0.5)),
+        DotRow("second", "#445566", [Mark(0.9, "seed 0")]),
     ],
     "accuracy",
 )
@@ -53,9 +53,9 @@ def test_names_are_text_and_nothing_of_one_value_or_none_fails() -> None:
     assert "first <b>" in texts
     for rows in (
         [],
-        [Row("one", "#000000", [])],
-        [Row("one", "#000000", [Dot(0.5, "")])],
-        [Row("zero", "#000000", [Dot(0, "")])],
+        [DotRow("one", "#000000", [])],
+        [DotRow("one", "#000000", [Mark(0.5, "")])],
+        [DotRow("zero", "#000000", [Mark(0, "")])],
     ):
         ElementTree.fromstring(Rows(rows, "x").svg())
 
@@ -69,7 +69,9 @@ def test_ticks_are_round_and_few(low: float, high: float, step: float, digits: i
 
 
 def test_the_scale_holds_what_all_is_measured_against() -> None:
-    drawn = ElementTree.fromstring(Rows([Row("far", "#000000", [Dot(5, ""), Dot(6, "")])], "points", line=0, start=8).svg())
+    drawn = ElementTree.fromstring(
+        Rows([DotRow("far", "#000000", [Mark(5, ""), Mark(6, "")])], "points", line=0, start=8).svg()
+    )
     [line] = [line for line in drawn.findall(f"{SVG}line") if line.get("stroke-width") == "1.5"]
     assert 0 < percent(line.get("x1")) < percent(drawn.find(f"{SVG}circle").get("cx")) < 90
 

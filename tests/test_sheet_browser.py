@@ -9,9 +9,9 @@ import pytest
 import torch
 from playwright.sync_api import Page
 
-from gpcore.figures.picture import HEADING, MARGIN, WIDTH, draw_sheets
-from gpcore.figures.sheet import Bar, Matrix, Photograph, Sheet
-from ui.sheet import CSS, HTML, JS
+from gpcore.drawing.painter import HEADING, MARGIN, WIDTH, draw_sheets
+from gpcore.drawing.sheets import Bar, Matrix, Photograph, Sheet
+from ui.components import SHEET_CSS, SHEET_HTML, SHEET_JS
 
 pytestmark = pytest.mark.browser
 
@@ -67,8 +67,9 @@ def areas() -> Sheet:
 
 @pytest.fixture
 def page(browser_page: Page) -> Page:
-    browser_page.set_content(f"<style>body {{ margin: 0; width: {WIDTH}px; --st-background-color: white }}{CSS}</style>{HTML}")
-    browser_page.evaluate(MOUNT, JS)
+    style = f"body {{ margin: 0; width: {WIDTH}px; --st-background-color: white }}{SHEET_CSS}"
+    browser_page.set_content(f"<style>{style}</style>{SHEET_HTML}")
+    browser_page.evaluate(MOUNT, SHEET_JS)
     return browser_page
 
 

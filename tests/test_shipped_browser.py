@@ -7,7 +7,7 @@ import pytest
 from conftest import ROOT
 from playwright.sync_api import Page, expect
 
-from gpcore.insight.by_hand import EXAMPLES
+from gpcore.insight.hand_example import EXAMPLES
 from gpcore.runs.store import Store
 
 pytestmark = pytest.mark.browser

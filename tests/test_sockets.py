@@ -8,7 +8,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from ui import sockets
+from ui.serving import sockets
 
 
 @pytest.fixture

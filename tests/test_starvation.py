@@ -1,6 +1,6 @@
-"""gpcore/insight/starvation.py against figures worked out by hand."""
+"""gpcore/verdicts/starvation.py against figures worked out by hand."""
 
-from gpcore.insight.starvation import answer_shares, explained, starved_classes
+from gpcore.verdicts.starvation import answer_shares, explained, starved_classes
 
 
 def test_a_starved_class_is_answered_a_fraction_of_its_true_number() -> None:

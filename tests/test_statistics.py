@@ -1,4 +1,4 @@
-"""gpcore/insight/statistics.py against SciPy, statsmodels, plain loops, and textbook data with published results."""
+"""gpcore/verdicts/statistics.py against SciPy, statsmodels, plain loops, and textbook data with published results."""
 
 import itertools
 import math
@@ -15,11 +15,11 @@ from statsmodels.stats.weightstats import DescrStatsW
 
 from gpcore.data.datasets import Dataset
 from gpcore.errors import InsightError
-from gpcore.insight import statistics
-from gpcore.insight.statistics import Comparison, Mean, Paired, Verdict, holm, mcnemar, smallest_effect, verdicts
 from gpcore.recipe import MODERN
 from gpcore.training.fit import EpochDone, fit
 from gpcore.training.state import TrainingState
+from gpcore.verdicts import statistics
+from gpcore.verdicts.statistics import Comparison, Mean, PairedDifferences, Verdict, holm, mcnemar, smallest_effect, verdicts
 
 SLEEP = [1.2, 2.4, 1.3, 1.3, 0.0, 1.0, 1.8, 0.8, 4.6, 1.4]
 """Student (1908): hours of sleep that one drug gave ten patients more than another; t = 4.0621, p = 0.002833."""
@@ -28,8 +28,8 @@ MAIZE = [49, -67, 8, 16, 6, 23, 28, 41, 14, 29, 56, 24, 75, 60, -48]
 """Darwin's crossed less self-fertilised plants, in eighths of an inch; Fisher (1935) counted 1,726 of 32,768 sign flips."""
 
 
-def paired(differences: list[float]) -> Paired:
-    return Paired(tuple(range(len(differences))), tuple(differences))
+def paired(differences: list[float]) -> PairedDifferences:
+    return PairedDifferences(tuple(range(len(differences))), tuple(differences))
 
 
 def verdict(differences: list[float]) -> Verdict:
@@ -144,11 +144,11 @@ def test_holm_of_nothing_is_nothing():
 
 
 def test_seeds_are_paired_by_their_number():
-    found = Paired.of({2: 0.92, 0: 0.90, 7: 0.5}, {0: 0.89, 1: 0.1, 2: 0.90})
+    found = PairedDifferences.of({2: 0.92, 0: 0.90, 7: 0.5}, {0: 0.89, 1: 0.1, 2: 0.90})
     assert found.seeds == (0, 2)
     assert found.differences == pytest.approx((0.01, 0.02))
     with pytest.raises(InsightError, match="no seed in common"):
-        Paired.of({0: 0.9}, {1: 0.9})
+        PairedDifferences.of({0: 0.9}, {1: 0.9})
 
 
 CLEAR = [0.009, 0.012, 0.007, 0.010, 0.004, 0.011, 0.008, 0.014, 0.009, 0.006]
@@ -237,7 +237,7 @@ def test_really_trained_networks_get_a_verdict(small_dataset: Dataset):
     """Six seeds of both poolings on a few images: the sentence must follow from what SciPy says of their accuracies."""
     few = Dataset("few", small_dataset.classes, small_dataset.train.first(64), small_dataset.test)
     accuracies = {pool: {seed: trained_accuracy(few, pool, seed) for seed in range(6)} for pool in ("gap", "gmp")}
-    found = Paired.of(accuracies["gap"], accuracies["gmp"])
+    found = PairedDifferences.of(accuracies["gap"], accuracies["gmp"])
     gap, gmp = (list(accuracies[pool].values()) for pool in ("gap", "gmp"))
     interval = stats.ttest_rel(gap, gmp).confidence_interval(0.95)
     assert (found.mean.value - found.mean.margin, found.mean.value + found.mean.margin) == pytest.approx(tuple(interval))

@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 import tiny
 
-from gpcore import study_command
-from gpcore.__main__ import main
+from gpcore.cli import study_progress
+from gpcore.cli.main import main
 from gpcore.data.datasets import load_dataset
 from gpcore.errors import RecipeError
 from gpcore.recipe import ARTICLE, MODERN
@@ -52,13 +52,13 @@ def test_a_study_pairs_poolings_seed_by_seed_on_every_dataset_with_every_recipe(
     ("text", "numbers"), [("0-4", (0, 1, 2, 3, 4)), ("3", (3,)), ("0,2,7-9", (0, 2, 7, 8, 9)), (" 1 , 0-2 ", (1, 0, 2))]
 )
 def test_seeds_are_written_as_numbers_and_ranges(text, numbers):
-    assert study_command.seed_numbers(text) == numbers
+    assert study_progress.seed_numbers(text) == numbers
 
 
 @pytest.mark.parametrize("text", ["4-1", "-3", "one", "1-", "0..4", "²"])
 def test_seeds_written_otherwise_are_refused(text):
     with pytest.raises(RecipeError, match="write numbers and ranges"):
-        study_command.seed_numbers(text)
+        study_progress.seed_numbers(text)
 
 
 def test_of_several_runs_the_one_that_got_furthest_counts_whatever_it_is_called(store, images, tmp_path):

@@ -6,7 +6,7 @@ from typing import get_args
 import numpy as np
 import pytest
 
-from gpcore.figures.theme import POOL_COLOURS
+from gpcore.drawing.theme import POOL_COLOURS
 from gpcore.recipe import Pool
 
 SEEN = {

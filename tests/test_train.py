@@ -14,10 +14,10 @@ from streamlit.testing.v1 import AppTest
 
 from gpcore.recipe import ARTICLE, MODERN, Recipe
 from gpcore.runs import launcher, worker
-from gpcore.runs.estimate import STEP_COST, estimate, seconds_left
 from gpcore.runs.store import Store
-from ui import workers
-from ui.live_feed import feed
+from gpcore.runs.time_estimate import STEP_COST, estimate, seconds_left
+from ui import started_workers
+from ui.train.live_feed import feed
 
 SLOTS = 4
 
@@ -45,7 +45,7 @@ def trained(store: Store, recipe: Recipe) -> str:
 
 
 def page() -> AppTest:
-    return AppTest.from_file(tiny.ROOT / "views/train.py", default_timeout=60).run()
+    return AppTest.from_file(tiny.ROOT / "pages/train.py", default_timeout=60).run()
 
 
 def said(app: AppTest) -> str:
@@ -214,10 +214,10 @@ def test_a_run_that_failed_says_why(store, tmp_path):
 
 def test_runs_that_a_link_names_are_shown_and_missing_ones_are_explained(store, images):
     first, *_ = (store.add(tiny.recipe(images, seed=seed)) for seed in range(3))
-    app = AppTest.from_file(tiny.ROOT / "views/train.py", default_timeout=60)
+    app = AppTest.from_file(tiny.ROOT / "pages/train.py", default_timeout=60)
     app.query_params["runs"] = first
     assert app.run().multiselect(key="runs").value == [first]
-    app = AppTest.from_file(tiny.ROOT / "views/train.py", default_timeout=60)
+    app = AppTest.from_file(tiny.ROOT / "pages/train.py", default_timeout=60)
     app.query_params["runs"] = "gone"
     assert "'gone'" in said(app.run())
     assert not app.exception
@@ -244,9 +244,9 @@ def test_runs_left_in_the_queue_go_on_when_a_server_starts(empty_environment, im
     run = left.add(tiny.recipe(images, epochs=1))
     claim = left.claim()
     claim.lock.release()  # the machine went down while it was being trained
-    assert not AppTest.from_file(tiny.ROOT / "dashboard.py", default_timeout=60).run().exception
+    assert not AppTest.from_file(tiny.ROOT / "dashboard/navigation.py", default_timeout=60).run().exception
     tiny.wait_until(lambda: left.run(run).status == "finished")
-    for process in workers.started_by_pages(left).values():
+    for process in started_workers.started_by_pages(left).values():
         process.kill()
         process.wait()
 

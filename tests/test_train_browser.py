@@ -38,7 +38,7 @@ def start_a_pair(page: Page, images: Path) -> None:
 
 
 def wait_until(page: Page, holds: Callable[[], object]) -> None:
-    """Look again and again, while the page goes on living."""
+    """Analysis again and again, while the page goes on living."""
     for _ in range(600):
         if holds():
             return

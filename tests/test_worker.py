@@ -16,7 +16,7 @@ import tiny
 
 from gpcore.data.datasets import Dataset, load_dataset
 from gpcore.errors import ClaimLostError, DatasetError, StoreError, TrainingError
-from gpcore.nets.checkpoint import read_tensors, write_tensors
+from gpcore.nets.checkpoints import read_tensors, write_tensors
 from gpcore.recipe import Recipe
 from gpcore.runs import claims, database, worker
 from gpcore.runs.store import Store

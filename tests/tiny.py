@@ -14,7 +14,7 @@ from pathlib import Path
 import PIL.Image
 
 from gpcore.data.datasets import Dataset
-from gpcore.nets.checkpoint import read_tensors
+from gpcore.nets.checkpoints import read_tensors
 from gpcore.recipe import MODERN, Recipe
 from gpcore.runs import worker
 from gpcore.runs.store import Store

@@ -1,1 +1,1 @@
-"""What several pages share of Streamlit."""
+"""The pieces of Streamlit that pages are built from: a folder for each page, and what pages share."""

@@ -1,8 +1,14 @@
-"""What a link asks for that is not there: said in a sentence, where Streamlit would drop it without a word."""
+"""Links to pages and from them: where a page lies, and a sentence for what a link asks for in vain."""
 
 from collections.abc import Collection
+from pathlib import Path
 
 import streamlit as st
+
+
+def page_file(name: str) -> Path:
+    """Returns the file of a page, as `st.Page`, `st.switch_page` and `st.page_link` take it."""
+    return Path(__file__).parents[1] / "pages" / f"{name}.py"
 
 
 def explain_choice(key: str, allowed: Collection[str], name: str) -> None:

@@ -10,7 +10,8 @@ import streamlit as st
 
 from gpcore.errors import GpcoreError
 from gpcore.runs.run import Run
-from ui import cached
+from ui import stores
+from ui.links import page_file
 
 PLOT_CONFIG = {"displaylogo": False, "modeBarButtonsToRemove": ["select2d", "lasso2d"], "responsive": True}
 
@@ -29,13 +30,13 @@ def errors_shown(go_on: bool = False) -> Iterator[None]:
 def trained_runs_or_stop() -> dict[str, Run]:
     """The runs to look at; where there are none, the page says what to do and ends."""
     with errors_shown():
-        found = cached.trained_runs()
+        found = stores.trained_runs()
     if not found:
         st.info(
             "There are no trained runs yet. Train one, or get the shipped ones back with `git checkout checkpoints`.",
             icon=":material/hourglass_empty:",
         )
-        st.page_link("views/train.py", label="Train a pair of networks", icon=":material/play_circle:")
+        st.page_link(page_file("train"), label="Train a pair of networks", icon=":material/play_circle:")
         st.stop()
     return found
 

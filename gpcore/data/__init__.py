@@ -1,1 +1,1 @@
-"""Images as tensors: datasets and folders of pictures."""
+"""Images as tensors: datasets, folders of pictures, photographs and their preparation."""

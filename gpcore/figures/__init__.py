@@ -1,1 +1,1 @@
-"""Arrays in, Plotly figures out; nothing here knows Streamlit, and every figure can be drawn in a notebook."""
+"""What is drawn: evidence, curves, standings. Arrays in, drawings out."""

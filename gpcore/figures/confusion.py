@@ -4,10 +4,10 @@ from collections.abc import Sequence
 
 import plotly.graph_objects as go
 
-from gpcore.figures.cells import cells
-from gpcore.figures.charts import Curve
-from gpcore.figures.theme import POOL_COLOURS, layout, whole_epochs
-from gpcore.insight.starvation import answer_shares
+from gpcore.drawing.cell_table import cells
+from gpcore.drawing.theme import POOL_COLOURS, layout, whole_epochs
+from gpcore.figures.epoch_curves import Curve
+from gpcore.verdicts.starvation import answer_shares
 
 WORST_CONFUSION = 0.3
 """The share of a class from which on a confusion is drawn in full colour: the diagonal is not the news."""

@@ -1,1 +1,1 @@
-"""What a trained network sees and why it answers as it does: pure functions over tensors."""
+"""One trained network and its images: what it sees, and why it answers as it does."""

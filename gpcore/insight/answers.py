@@ -10,8 +10,8 @@ import torch
 from jaxtyping import Float
 
 from gpcore.data.datasets import scaled, test_split_only
-from gpcore.data.decode import read_photo
-from gpcore.data.photos import Prepared, prepare
+from gpcore.data.decoding import read_photo
+from gpcore.data.preparation import Prepared, prepare
 from gpcore.errors import CheckpointError, ImageError
 from gpcore.insight.uncertainty import Calibration, calibrate, doubt, read_calibration
 from gpcore.nets.convnet import ConvNet

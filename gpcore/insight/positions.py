@@ -8,7 +8,7 @@ from torch import Tensor
 
 from gpcore.data.canvas import SIDE, Places, clutter, draw
 from gpcore.data.datasets import scaled
-from gpcore.insight.features import SLICE
+from gpcore.insight.layer_maps import SLICE
 from gpcore.nets.convnet import ConvNet
 
 STEP = 4

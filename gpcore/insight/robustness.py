@@ -13,7 +13,7 @@ from torch.nn import functional
 
 from gpcore.data.datasets import Split
 from gpcore.errors import InsightError
-from gpcore.insight.features import of_all
+from gpcore.insight.layer_maps import of_all
 from gpcore.nets.convnet import ConvNet
 from gpcore.recipe import Output
 from gpcore.training.evaluate import answers, output_of

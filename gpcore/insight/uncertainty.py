@@ -12,7 +12,7 @@ from torch.nn import functional
 
 from gpcore.data.datasets import Split
 from gpcore.errors import CheckpointError
-from gpcore.insight.features import all_scores
+from gpcore.insight.layer_maps import all_scores
 from gpcore.nets.convnet import ConvNet
 
 Logits = Float[Tensor, "n classes"]

@@ -1,1 +1,1 @@
-"""The networks: poolings, the article's network, and weights on disk."""
+"""Networks: trunks, heads, poolings, and weights on disk."""

@@ -1,1 +1,1 @@
-"""The report: everything that *Compare* shows, in one HTML file that opens without a network."""
+"""The report: everything that *Compare* shows, as one HTML file that opens without a network."""

@@ -10,11 +10,11 @@ from typing import Any
 import plotly.graph_objects as go
 from plotly.offline import get_plotlyjs
 
+from gpcore.drawing import charts
+from gpcore.drawing.charts import Chart
+from gpcore.drawing.rows import Rows
 from gpcore.errors import GpcoreError
-from gpcore.figures import charts
-from gpcore.figures.charts import Chart
-from gpcore.figures.rows import Rows
-from gpcore.report.parts import Chapter, Part, Source, chapters
+from gpcore.report.chapters import Chapter, Part, Source, chapters
 
 TITLE = "Which pooling wins, and by how much?"
 

@@ -3,9 +3,9 @@
 from collections.abc import Sequence
 from pathlib import Path
 
-from gpcore.report.parts import Source
-from gpcore.runs.choice import counted, default_pair, first_shown
+from gpcore.report.chapters import Source
 from gpcore.runs.run import Run, open_run
+from gpcore.runs.selection import counted, default_pair, first_shown
 from gpcore.runs.store import Store
 
 

@@ -1,1 +1,1 @@
-"""Runs that are kept: the store, the workers that train into it, and runs to look at."""
+"""Runs on disk: the store, the workers that train what it queues, studies, Ray."""

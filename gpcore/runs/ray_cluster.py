@@ -17,7 +17,7 @@ import torch
 from gpcore.data.datasets import Dataset, load_dataset
 from gpcore.errors import ClusterError, GpcoreError
 from gpcore.recipe import Recipe
-from gpcore.runs.states import Packed, pack, unpack
+from gpcore.runs.training_states import Packed, pack, unpack
 from gpcore.runs.worker import Place
 from gpcore.training.fit import EpochDone, Event, fit
 from gpcore.training.state import TrainingState

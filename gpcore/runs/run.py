@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from gpcore.errors import CheckpointError, DatasetError, StoreError
-from gpcore.nets import header
+from gpcore.nets import weights_header
 from gpcore.recipe import Recipe, needs_size
 from gpcore.runs.records import Epoch, RunRecord
 from gpcore.runs.store import Store
@@ -61,7 +61,7 @@ class Run:
     @property
     def parameters(self) -> int:
         """How many parameters its network has."""
-        return header.count_values(self._weights(None))
+        return weights_header.count_values(self._weights(None))
 
     def network(self, epoch: int | None = None) -> "ConvNet":
         """The network after an epoch, the last one by default, in evaluation mode on the CPU.
@@ -70,15 +70,15 @@ class Run:
             CheckpointError: there are no weights of that epoch, or they are damaged.
         """
         # PyTorch takes a second to import: whoever lists runs, or compares what they measured, does without.
-        from gpcore.nets import checkpoint
+        from gpcore.nets import checkpoints
         from gpcore.nets.convnet import ConvNet
 
         path = self._weights(epoch)
-        tensors, _ = checkpoint.read_tensors(path)
+        tensors, _ = checkpoints.read_tensors(path)
         channels, height, width = self._described("image_shape", epoch)
         classes = len(self._described("classes", epoch))
         network = ConvNet(self.recipe.pool, channels, classes, placement=self.recipe.placement, size=(height, width))
-        checkpoint.load_weights(network, tensors, path)
+        checkpoints.load_weights(network, tensors, path)
         return network.eval().requires_grad_(False)
 
     def check_fits(self, dataset: "Dataset") -> None:
@@ -110,7 +110,7 @@ class Run:
         """What a weights file says of itself; each epoch's its own, so that one damaged file spoils no other epoch."""
         path = self._weights(epoch)
         try:
-            return json.loads(header.read_metadata(path)[key])
+            return json.loads(weights_header.read_metadata(path)[key])
         except KeyError as error:
             raise CheckpointError(f"{path} does not say its {key}: it was not written by this program.") from error
 

@@ -16,12 +16,12 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
+from gpcore.atomic_files import publish
 from gpcore.errors import ClaimLostError, StoreError
-from gpcore.files import publish
 from gpcore.recipe import FOLDER_PREFIX, Pool, Recipe
+from gpcore.runs.batch_losses import count_losses, read_curve, read_losses, write_losses
 from gpcore.runs.claims import Claim, orphans, requeue_orphans, take_run
 from gpcore.runs.database import Database
-from gpcore.runs.losses import count_losses, read_curve, read_losses, write_losses
 from gpcore.runs.records import RUNS, Epoch, LossCurve, Phase, RunRecord, Status
 
 ACTIVE = "runs.status IN ('queued', 'running')"

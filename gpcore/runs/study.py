@@ -14,9 +14,9 @@ from pathlib import Path
 
 from gpcore.errors import DatasetError, RecipeError
 from gpcore.recipe import FOLDER_PREFIX, Recipe
-from gpcore.runs.estimate import Estimate, estimate, seconds_left
 from gpcore.runs.records import RunRecord
 from gpcore.runs.store import Store
+from gpcore.runs.time_estimate import Estimate, estimate, seconds_left
 
 LOOK_SECONDS = 0.5
 """How often a study looks at how its runs stand."""

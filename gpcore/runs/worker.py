@@ -14,12 +14,12 @@ from typing import Any
 
 from gpcore.data.datasets import Dataset, load_dataset
 from gpcore.errors import ClaimLostError, GpcoreError, StoreError
-from gpcore.nets import checkpoint
+from gpcore.nets import checkpoints
 from gpcore.recipe import Recipe
 from gpcore.runs.claims import Claim
 from gpcore.runs.records import Epoch, Status
-from gpcore.runs.states import restore, save_state
 from gpcore.runs.store import Store
+from gpcore.runs.training_states import restore, save_state
 from gpcore.training.fit import BatchesDone, EpochDone, Evaluating, Event, fit, splits, steps_per_epoch
 from gpcore.training.state import TrainingState, find_device
 
@@ -154,7 +154,7 @@ def _save_epoch(store: Store, claim: Claim, recipe: Recipe, dataset: Dataset, st
         "image_shape": json.dumps(list(dataset.test.images.shape[1:])),
     }
     weights = store.weights(claim.run, event.epoch)
-    with checkpoint.staged(weights, state.network.state_dict(), metadata) as staged:
+    with checkpoints.staged(weights, state.network.state_dict(), metadata) as staged:
         store.append_epoch(claim, measured(event), event.validation.batch_losses(recipe.batch_size), staged)
 
 

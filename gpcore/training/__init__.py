@@ -1,1 +1,1 @@
-"""Training as a generator of events, and measuring what it made."""
+"""Training as a generator of events, and evaluation of what it made."""

@@ -18,7 +18,7 @@ from gpcore.data.datasets import Split, scaled
 from gpcore.errors import DatasetError
 from gpcore.nets.convnet import FEATURES, ConvNet
 from gpcore.recipe import Output, Precision
-from gpcore.training.memory import keep_freed_memory
+from gpcore.training.allocator import keep_freed_memory
 
 Part = TypeVar("Part")
 Result = TypeVar("Result")

@@ -21,7 +21,7 @@ from torch import Tensor
 
 from gpcore.data.datasets import Dataset, Split
 from gpcore.errors import DatasetError, TrainingError
-from gpcore.recipe import Precision, Recipe, Schedule, setting_of
+from gpcore.recipe import Precision, Recipe, Schedule, experiment_of
 from gpcore.training.evaluate import Tally, one_thread, tallies
 from gpcore.training.state import TrainingState
 from gpcore.training.step import Step, generator, stepper
@@ -138,7 +138,7 @@ def fit_together(
     Raises:
         DatasetError: the recipes want more training images than there are, or hold out all of them.
     """
-    [recipe] = {setting_of(each) for each in recipes}
+    [recipe] = {experiment_of(each) for each in recipes}
     train, test = (split.to(states[0].device) for split in splits(recipe, dataset))
     with one_thread():
         step = stepper(recipes, train, states)

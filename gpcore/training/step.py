@@ -14,7 +14,7 @@ from torch.nn import functional
 
 from gpcore.data.datasets import Split, scaled
 from gpcore.recipe import Recipe
-from gpcore.training.augment import AUGMENTATIONS, Images
+from gpcore.training.augmentations import AUGMENTATIONS, Images
 from gpcore.training.evaluate import output_of
 from gpcore.training.state import TrainingState
 

@@ -1,0 +1,40 @@
+"""Poolscope's navigation: runs for every visitor at every change (`app.py` starts it).
+
+It is alone in its folder: Streamlit serves a folder `pages` beside its main script by itself, without this file, to the first
+visitor of a fresh server who follows a link.
+"""
+
+from pathlib import Path
+
+import streamlit as st
+
+from ui import started_workers
+from ui.links import page_file
+from ui.serving import garbage
+
+# A file of our own: one of Streamlit's icons would be fetched from another server, which a page without a network has not.
+st.set_page_config(page_title="Poolscope", page_icon=Path(__file__).parents[1] / "ui" / "icon.svg", layout="wide")
+st.html("<style>.stMainBlockContainer { padding-top: 4rem }</style>")
+
+
+def compare() -> None:
+    """Go to the page that opens first: it has no path of its own, and whoever writes /compare means it."""
+    asked = {name: st.query_params.get_all(name) for name in st.query_params}  # several runs, each by a value of its own
+    st.switch_page(page_file("compare"), query_params=asked)
+
+
+page = st.navigation(
+    [
+        st.Page(page_file("compare"), title="Compare", icon=":material/balance:", url_path="first", default=True),
+        st.Page(compare, url_path="compare", visibility="hidden"),
+        st.Page(page_file("train"), title="Train", icon=":material/play_circle:", url_path="train"),
+        st.Page(page_file("inside"), title="Inside", icon=":material/grid_on:", url_path="inside"),
+        st.Page(page_file("classify"), title="Classify", icon=":material/photo_camera:", url_path="classify"),
+        st.Page(page_file("lab"), title="Lab", icon=":material/science:", url_path="lab"),
+        st.Page(page_file("learn"), title="Learn", icon=":material/school:", url_path="learn"),
+    ],
+    position="top",
+)
+started_workers.go_on_at_start()
+garbage.spare_imports()
+page.run()

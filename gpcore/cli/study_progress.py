@@ -1,0 +1,213 @@
+"""What `python -m gpcore study` reads from its options, shows while it trains, and says in the end."""
+
+import datetime
+import json
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+import rich.console
+import rich.progress
+import rich.table
+
+from gpcore.cli.options import percent
+from gpcore.errors import RecipeError
+from gpcore.runs import launcher
+from gpcore.runs.ray_cluster import connected
+from gpcore.runs.stacked_runs import Together
+from gpcore.runs.store import Store
+from gpcore.runs.study import Member, Study, check_datasets, members, time_left
+from gpcore.runs.study_training import train_elsewhere, train_here
+from gpcore.training.state import find_device
+from gpcore.verdicts.standings import Standing, VerdictTable, verdict_tables
+from gpcore.verdicts.statistics import Verdict
+
+TOGETHER = 32
+"""Runs of a study that a GPU trains as one, if nothing else is said."""
+
+MOST_SEEDS = 1_000
+"""Seeds of a study; more are a slip of the finger."""
+
+
+def names(text: str) -> tuple[str, ...]:
+    """`gap,gmp` as two names, each once."""
+    return tuple(dict.fromkeys(part.strip() for part in text.split(",") if part.strip()))
+
+
+def seed_numbers(text: str) -> tuple[int, ...]:
+    """`0-4` or `0,2,7-9` as numbers, each once.
+
+    Raises:
+        RecipeError: it is written otherwise.
+    """
+    return tuple(dict.fromkeys(seed for part in names(text) for seed in _range(part)))
+
+
+def _range(part: str) -> range:
+    first, dash, last = part.partition("-")
+    if not first.isdecimal() or (dash and not last.isdecimal()) or (dash and int(last) < int(first)):
+        raise RecipeError(f"--seeds {part}: write numbers and ranges, for example 0-4 or 0,2,7-9.")
+    seeds = range(int(first), int(last or first) + 1)
+    if len(seeds) > MOST_SEEDS:
+        raise RecipeError(f"--seeds {part}: these are {len(seeds):,} seeds, and a study has at most {MOST_SEEDS:,}.")
+    return seeds
+
+
+def check_fields(settings: Sequence[str]) -> None:
+    """RecipeError if `--set` is to set what a study has many of."""
+    for setting in settings:
+        name = setting.partition("=")[0]
+        if name in ("pool", "seed", "dataset"):
+            raise RecipeError(f"--set {setting}: a study has several, name them with --{name}s.")
+
+
+def trained(
+    study: Study, store: Store, data: Path, others: Sequence[Store], parallel: int | None, ray: str | None
+) -> Iterator[list[Member]]:
+    """Train what is missing, here or on a Ray cluster, and tell from time to time how the study stands.
+
+    On a GPU the runs are trained as one by this process, `parallel` of them at a time.
+    """
+    unfinished = [member for member in members(study, store, others) if not member.finished]
+    if not unfinished:
+        return
+    check_datasets(unfinished, data)
+    if ray is not None:
+        with connected(ray, data, parallel or launcher.cores()) as cluster:
+            yield from train_elsewhere(study, store, cluster.place, parallel or cluster.cores, others)
+        return
+    if find_device().type == "cuda":
+        at_once = parallel or TOGETHER
+        yield from train_elsewhere(study, store, Together(at_once, data).place, at_once, others)
+        return
+    if parallel:
+        store.set_parallel(parallel)
+    yield from train_here(study, store, data, others)
+
+
+def show(standings: Iterable[Sequence[Member]], store: Store) -> None:
+    """Draw on standard error how a study goes on; where no bar can be drawn, a line for every run that ends."""
+    columns = ("{task.description}", rich.progress.BarColumn(), "{task.fields[note]}")
+    console = rich.console.Console(stderr=True)
+    ended: list[str] | None = None
+    with rich.progress.Progress(*columns, console=console, disable=not console.is_terminal) as bar:
+        task = bar.add_task("starting", note="")
+        for standing in standings:
+            bar.update(task, total=len(standing), completed=sum(member.done for member in standing))
+            bar.update(task, description=_count(standing), note=_note(standing, store))
+            over = {member.name: member for member in standing if member.ended}
+            ended = list(over) if ended is None else ended
+            for name in over.keys() - set(ended):
+                ended.append(name)
+                _say(bar.console, f"{len(ended)} of {len(standing)}: {_said(over[name])}")
+
+
+def _count(standing: Sequence[Member]) -> str:
+    return f"{sum(member.finished for member in standing):,} of {len(standing):,} runs"
+
+
+def _note(standing: Sequence[Member], store: Store) -> str:
+    running = sum(member.status == "running" for member in standing)
+    left = time_left(standing, store)
+    return f"{running} under way" + (f", {datetime.timedelta(seconds=round(left))} left" if left is not None else "")
+
+
+def _said(member: Member) -> str:
+    if member.accuracy is not None:
+        return f"{member.name}: {percent(member.accuracy)}"
+    reason = f": {member.record.error}" if member.record and member.record.error else ""
+    return f"{member.name}: {member.status}{reason}"
+
+
+def report(standing: Sequence[Member], as_json: bool) -> int:
+    """Print the verdict on what is finished, and on standard error what is not; the exit code: 1 if anything is not."""
+    unfinished = [member for member in standing if not member.finished]
+    found = verdict_tables((member.recipe, member.accuracy) for member in standing if member.accuracy is not None)
+    if as_json:
+        print(
+            json.dumps({"tables": [_table_json(table, standing) for table in found], "unfinished": [*map(_json, unfinished)]})
+        )
+    else:
+        _print_tables(found)
+    complaints = rich.console.Console(stderr=True)
+    for member in unfinished:
+        _say(complaints, _said(member))
+    if unfinished:
+        _say(complaints, "The same command again goes on with what is not finished.")
+    return 1 if unfinished else 0
+
+
+def _say(console: rich.console.Console, line: str) -> None:
+    """Print a line as it is: other people's titles and errors may hold what Rich would take for markup."""
+    console.print(line, highlight=False, soft_wrap=True, markup=False)
+
+
+def _print_tables(found: Sequence[VerdictTable]) -> None:
+    console = rich.console.Console()
+    for table in found:
+        drawn = rich.table.Table("pooling", title=table.title)
+        for heading in ("mean accuracy", "95 % interval", "seeds"):
+            drawn.add_column(heading, justify="right")
+        for one in table.standings:
+            drawn.add_row(one.pool, percent(one.mean.value), _interval(one), str(one.mean.count))
+        console.print(drawn)
+        for verdict in table.verdicts.values():
+            _say(console, verdict.sentence)
+    if not found:
+        _say(console, "No run of this study is finished yet.")
+
+
+def _interval(standing: Standing) -> str:
+    mean = standing.mean
+    if mean.margin is None:
+        return "one seed has none"
+    return f"{percent(max(mean.value - mean.margin, 0.0))} to {percent(min(mean.value + mean.margin, 1.0))}"
+
+
+def _table_json(table: VerdictTable, standing: Sequence[Member]) -> dict[str, Any]:
+    recipe = {name: value for name, value in table.experiment.to_json().items() if name not in ("pool", "seed")}
+    return {
+        "dataset": table.experiment.dataset,
+        "recipe": recipe,
+        "poolings": [_standing_json(one, table, standing) for one in table.standings],
+        "verdicts": [_verdict_json(verdict) for verdict in table.verdicts.values()],
+    }
+
+
+def _standing_json(one: Standing, table: VerdictTable, standing: Sequence[Member]) -> dict[str, Any]:
+    runs = {
+        member.recipe.seed: str(member.store.run_folder(member.name))
+        for member in standing
+        if member.store and member.recipe == table.experiment.but(pool=one.pool, seed=member.recipe.seed) and member.finished
+    }
+    return {"pool": one.pool, "accuracy": asdict(one.mean), "accuracies": one.accuracies, "runs": runs}
+
+
+def _verdict_json(verdict: Verdict) -> dict[str, Any]:
+    paired = verdict.comparison.paired
+    return {
+        "first": verdict.comparison.first,
+        "second": verdict.comparison.second,
+        "seeds": paired.seeds,
+        "difference": asdict(paired.mean),
+        "bootstrap": paired.bootstrap,
+        "detectable": paired.detectable(),
+        "p_value": verdict.p_value,
+        "comparisons": verdict.comparisons,
+        "outcome": verdict.outcome,
+        "sentence": verdict.sentence,
+    }
+
+
+def _json(member: Member) -> dict[str, Any]:
+    error = member.record.error if member.record else None
+    recipe = member.recipe
+    return {
+        "run": member.record.id if member.record else None,
+        "dataset": recipe.dataset,
+        "pool": recipe.pool,
+        "seed": recipe.seed,
+        "status": member.status,
+        "error": error,
+    }

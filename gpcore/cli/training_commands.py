@@ -1,0 +1,242 @@
+"""The commands that train: here and now, from the queue, or whole studies."""
+
+import math
+import os
+import signal
+import sys
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Annotated, Any, get_args
+
+import rich.console
+import rich.progress
+import typer
+
+from gpcore.cli.options import (
+    DATA,
+    RUNS,
+    DataOption,
+    DatasetOption,
+    DeviceOption,
+    EpochsOption,
+    ImagesOption,
+    JsonOption,
+    ParallelOption,
+    PoolOption,
+    RecipeOption,
+    SeedOption,
+    SetOption,
+    StoreOption,
+    percent,
+    print_result,
+    recipe_from,
+)
+from gpcore.errors import GpcoreError, RecipeError, StoreError
+from gpcore.recipe import RECIPES, Pool
+
+BACKGROUND = 5
+"""How much a worker steps back for the pages, in the units of `nice`."""
+
+
+def train(
+    pool: PoolOption = None,
+    recipe: RecipeOption = "article",
+    dataset: DatasetOption = None,
+    epochs: EpochsOption = None,
+    seed: SeedOption = None,
+    train_images: ImagesOption = None,
+    set_: SetOption = None,
+    resume: Annotated[str | None, typer.Option("--resume", help="Go on with a run that was stopped.", metavar="RUN")] = None,
+    device: DeviceOption = "auto",
+    store: StoreOption = RUNS,
+    data: DataOption = DATA,
+    as_json: JsonOption = False,
+) -> None:
+    """Train a network here and now, with a progress bar; Ctrl-C stops it so that --resume can go on."""
+    from gpcore.runs import worker
+    from gpcore.runs.store import Store
+
+    if resume is None:
+        runs = Store(store)
+        claim = runs.start(recipe_from(recipe, pool, dataset, epochs, seed, train_images, set_))
+    else:
+        if any(option is not None for option in (pool, dataset, seed, train_images, set_)) or recipe != "article":
+            raise RecipeError("--resume goes on with the run's own recipe: of its options only --epochs can be given too.")
+        runs, claim = _resumed(resume, epochs, store)
+    run = claim.run
+    _shown(worker.train(runs, claim, data, device), runs.run(run).recipe.epochs, run)
+    record = runs.run(run)
+    last = record.last
+    result = {"run": run, "epochs": record.epochs_done, "seconds": record.seconds} | {
+        name: getattr(last, name) if last else None
+        for name in ("training_loss", "training_accuracy", "validation_loss", "validation_accuracy")
+    }
+    print_result(
+        result,
+        as_json,
+        f"{run}: {record.status} after {record.epochs_done} epochs, " + percent(last.validation_accuracy if last else None),
+    )
+
+
+def _resumed(run: str, epochs: int | None, store: Path) -> tuple[Any, Any]:
+    """The store of a run that is to go on, perhaps for more epochs, and the claim on it."""
+    from gpcore.runs.run import open_run
+    from gpcore.runs.store import Store
+
+    opened = open_run(run, store)
+    runs = Store(opened.store.folder)
+    if epochs not in (None, opened.recipe.epochs):
+        runs.extend(opened.id, epochs)
+    claim = runs.claim(opened.id)
+    if claim is None:
+        if runs.run(opened.id).status == "finished":
+            raise StoreError(f"{opened.id} has finished its {opened.recipe.epochs} epochs: add more with --epochs.")
+        raise StoreError(f"{opened.id} is being trained by another worker: wait for it, or stop it first.")
+    return runs, claim
+
+
+def queue(
+    pool: PoolOption = None,
+    recipe: RecipeOption = "article",
+    dataset: DatasetOption = None,
+    epochs: EpochsOption = None,
+    seed: SeedOption = None,
+    train_images: ImagesOption = None,
+    set_: SetOption = None,
+    store: StoreOption = RUNS,
+    as_json: JsonOption = False,
+) -> None:
+    """Put a run in the queue; a worker trains it."""
+    from gpcore.runs.store import Store
+
+    run = Store(store).add(recipe_from(recipe, pool, dataset, epochs, seed, train_images, set_))
+    print_result({"run": run}, as_json, f"{run} is queued: `python -m gpcore worker` trains it.")
+
+
+def worker(
+    once: Annotated[bool, typer.Option("--once", help="End when nothing is left to train.")] = False,
+    parallel: ParallelOption = None,
+    linger: Annotated[float, typer.Option(hidden=True)] = math.inf,
+    slot: Annotated[int | None, typer.Option(hidden=True)] = None,
+    parent: Annotated[int | None, typer.Option(hidden=True)] = None,
+    device: DeviceOption = "auto",
+    store: StoreOption = RUNS,
+    data: DataOption = DATA,
+) -> None:
+    """Train what is queued, several runs at once, until you stop it (or, with --once, until nothing is left)."""
+    from gpcore.runs import launcher
+    from gpcore.runs.store import Store
+    from gpcore.runs.worker import work
+
+    opened = Store(store)
+    if slot is None:
+        raise typer.Exit(launcher.run_several(parallel or launcher.parallel(opened), store, data, device, once))
+
+    def is_over(idle: float) -> bool:
+        return slot >= (parallel or launcher.parallel(opened)) or idle >= linger or (once and opened.idle())
+
+    os.nice(BACKGROUND)
+    with launcher.holding_slot(store, slot, keep_trying=lambda: once and not opened.idle()) as free:
+        if not free and not once:
+            _log("This worker", StoreError("another one does its work already."))
+        events = work(opened, data, device, is_over) if free else iter(())
+        for told in _interruptible(events, lambda: parent is not None and os.getppid() != parent):
+            if told:
+                _log(*told)
+
+
+def study(
+    pools: Annotated[
+        str, typer.Option("--pools", help=f"Poolings, separated by commas: {', '.join(get_args(Pool))}.")
+    ] = "gap,gmp",
+    seeds: Annotated[str, typer.Option("--seeds", help="Seeds, as 0-4 or 0,2,7-9.")] = "0-4",
+    datasets: Annotated[str, typer.Option("--datasets", help="Datasets, separated by commas.")] = "fashion-mnist",
+    recipe: Annotated[str, typer.Option("--recipe", help=f"Recipes, separated by commas: {', '.join(RECIPES)}.")] = "modern",
+    epochs: EpochsOption = None,
+    train_images: ImagesOption = None,
+    set_: SetOption = None,
+    also_from: Annotated[
+        list[Path] | None,
+        typer.Option("--also-from", help="A further store whose finished runs count, instead of checkpoints (repeatable)."),
+    ] = None,
+    parallel: ParallelOption = None,
+    ray: Annotated[
+        str | None,
+        typer.Option("--ray", help="Train on the Ray cluster at HOST:PORT; auto: this machine's; local: start one here."),
+    ] = None,
+    store: StoreOption = RUNS,
+    data: DataOption = DATA,
+    as_json: JsonOption = False,
+) -> None:
+    """Train what is missing of poolings × seeds × datasets, then say which pooling is better; after Ctrl-C it can go on."""
+    from gpcore.cli import study_progress
+    from gpcore.runs.selection import counted
+    from gpcore.runs.store import Store
+    from gpcore.runs.study import Study, members
+
+    study_progress.check_fields(set_ or [])
+    names = study_progress.names
+    bases = tuple(recipe_from(name, None, None, epochs, None, train_images, set_) for name in names(recipe))
+    asked = Study(names(pools), study_progress.seed_numbers(seeds), names(datasets), bases)
+    others, opened = counted(also_from), Store(store)
+    study_progress.show(_interruptible(study_progress.trained(asked, opened, data, others, parallel, ray)), opened)
+    raise typer.Exit(study_progress.report(members(asked, opened, others), as_json))
+
+
+def _shown(events: Iterator[Any], epochs: int, run: str) -> None:
+    """Draw the events as a progress bar on standard error; where no bar can be drawn, a line an epoch."""
+    from gpcore.training.fit import BatchesDone, EpochDone, Evaluating
+
+    columns = ("{task.description}", rich.progress.BarColumn(), "{task.fields[note]}", rich.progress.TimeRemainingColumn())
+    console = rich.console.Console(stderr=True)
+    with rich.progress.Progress(*columns, console=console, disable=not console.is_terminal) as bar:
+        task = bar.add_task(run, total=epochs, note="starting")
+        for event in _interruptible(events):
+            match event:
+                case BatchesDone():
+                    speed = f"loss {event.losses[-1]:.3f}, {event.images_per_second:,.0f} images/s"
+                    bar.update(task, note=f"epoch {event.epoch}, {speed}")
+                case Evaluating():
+                    bar.update(task, note=f"epoch {event.epoch}, evaluating {event.done / event.images:.0%}")
+                case EpochDone():
+                    bar.update(task, completed=event.epoch, note=percent(event.validation.accuracy))
+                    if not console.is_terminal:
+                        _log(run, event)
+
+
+def _interruptible(events: Iterator[Any], is_over: Callable[[], bool] = lambda: False) -> Iterator[Any]:
+    """The events until Ctrl-C, a polite kill, or until it is over; between two of them, so that what is kept is whole.
+
+    A second Ctrl-C or kill is rude.
+    """
+    interrupted = False
+
+    def remember(number: int, frame: Any) -> None:
+        nonlocal interrupted
+        interrupted = True
+        signal.signal(number, signal.SIG_DFL)
+
+    before = {number: signal.signal(number, remember) for number in (signal.SIGINT, signal.SIGTERM)}
+    try:
+        for event in events:
+            yield event
+            if interrupted or is_over():
+                events.close()  # type: ignore[attr-defined]  # generators have it
+                return
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+
+
+def _log(run: str, event: Any) -> None:
+    """One line per epoch or failure on standard error: what a worker says."""
+    from gpcore.training.fit import EpochDone
+
+    if isinstance(event, EpochDone):
+        print(
+            f"{run}: epoch {event.epoch}, {percent(event.validation.accuracy)}, {event.seconds:.1f} s",
+            file=sys.stderr,
+            flush=True,
+        )
+    elif isinstance(event, GpcoreError):
+        print(f"{run}: {event}", file=sys.stderr, flush=True)

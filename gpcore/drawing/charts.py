@@ -1,0 +1,63 @@
+"""Charts: curves over batches or epochs as columns of numbers, drawn by `charts.js`.
+
+A chart is drawn anew several times a second while a run is watched, and at every choice of *Compare*; uPlot takes a few
+milliseconds for what takes Plotly a hundred, and 50 kB instead of 4.7 MB to be fetched and read first.
+"""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from typing import Any, Literal
+
+from gpcore.drawing import browser
+
+DIGITS = 5
+"""Significant digits of what is drawn: more than a screen shows, and half of what JSON would write."""
+
+
+@dataclass(frozen=True)
+class Line:
+    """A curve; `low` and `high` bound a band around it, `minor` ones are drawn thin and not named.
+
+    With something `said` of each of its points it is not a curve but these points, as open circles.
+    """
+
+    name: str
+    colour: str
+    dash: Sequence[int]
+    x: Sequence[int]
+    y: Sequence[float]
+    low: Sequence[float] | None = None
+    high: Sequence[float] | None = None
+    minor: bool = False
+    said: Sequence[str] | None = None
+
+
+@dataclass(frozen=True)
+class Chart:
+    """Curves over a common x; `form` says how their values are written, `promise` what will be there while there are none."""
+
+    name: str
+    x: Literal["batch", "epoch"]
+    y: str
+    form: Literal["loss", "percent", "plain"]
+    lines: list[Line]
+    promise: str = ""
+
+    def to_json(self) -> dict[str, Any]:
+        """As plain values; `dataclasses.asdict` would copy every single number."""
+        return vars(self) | {"lines": [vars(line) for line in self.lines]}
+
+
+def shortened(values: Iterable[float]) -> list[float]:
+    """Values with as many digits as are drawn."""
+    return [float(f"{value:.{DIGITS}g}") for value in values]
+
+
+def script() -> str:
+    """Returns the script that draws charts in a browser: uPlot, and `showChart(place, chart)`."""
+    return browser.script("vendor/uplot.js", "save.js", "charts.js")
+
+
+def stylesheet() -> str:
+    """Returns the style of charts."""
+    return browser.script("vendor/uplot.css", "charts.css")

@@ -1,0 +1,50 @@
+"""How heads stand against each other over seeds: a row for each, dots for seeds, a diamond for their mean with its interval."""
+
+from gpcore.drawing.rows import DotRow, Mark, Rows
+from gpcore.drawing.theme import POOL_COLOURS
+from gpcore.recipe import HEAD_LABELS, Pool
+from gpcore.verdicts.standings import Standing, Verdict, VerdictTable
+
+
+def over_seeds(table: VerdictTable, title: str = "validation accuracy", lowest: float = 0) -> Rows:
+    """What was measured, between `lowest` and 1, with the 95 % interval of the mean over seeds, the highest mean on top."""
+    return Rows([_standing(standing, lowest) for standing in table.standings], title, percent)
+
+
+def _standing(standing: Standing, lowest: float) -> DotRow:
+    mean = standing.mean
+    below, above = mean.within(lowest, 1)
+    interval = (mean.value - below, mean.value + above) if mean.margin is not None else None
+    said = f"{mean.value:.2%}" + (f", 95 % interval {interval[0]:.2%} to {interval[1]:.2%}" if interval else "")
+    dots = [Mark(number, f"seed {seed}: {number:.2%}") for seed, number in standing.accuracies.items()]
+    return DotRow(HEAD_LABELS[standing.pool], POOL_COLOURS[standing.pool], dots, Mark(mean.value, f"mean {said}"), interval)
+
+
+def differences(table: VerdictTable) -> Rows:
+    """Each head less the reference, seed by seed, with the mean and its 95 % bootstrap interval; right of zero is better."""
+    title = f"points better than {HEAD_LABELS[table.reference]}"
+    return Rows([_difference(pool, verdict) for pool, verdict in table.verdicts.items()], title, points, line=0)
+
+
+def _difference(pool: Pool, verdict: Verdict) -> DotRow:
+    paired = verdict.comparison.paired
+    mean = 100 * paired.mean.value
+    said, interval = f"mean {mean:+.2f} points", None
+    if paired.bootstrap:
+        interval = 100 * paired.bootstrap[0], 100 * paired.bootstrap[1]
+        said += f", 95 % bootstrap interval {interval[0]:+.2f} to {interval[1]:+.2f}"
+    dots = [
+        Mark(100 * value, f"seed {seed}: {100 * value:+.2f}")
+        for seed, value in zip(paired.seeds, paired.differences, strict=True)
+    ]
+    return DotRow(HEAD_LABELS[pool], POOL_COLOURS[pool], dots, Mark(mean, said), interval)
+
+
+def percent(value: float, digits: int) -> str:
+    """A fraction as a scale writes it whose ticks need so many digits: `87.5%`."""
+    return f"{value:.{max(0, digits - 2)}%}"
+
+
+def points(value: float, digits: int) -> str:
+    """A difference with its sign: `+0.5`."""
+    return f"{value:+.{digits}f}".replace("-", "−") if value else "0"

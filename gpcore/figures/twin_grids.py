@@ -1,0 +1,54 @@
+"""The same layer of several networks, looking at the same image, as grids that can be compared."""
+
+from collections.abc import Sequence
+
+from torch import Tensor
+
+from gpcore.drawing import colour_scales
+from gpcore.drawing.panels import signed
+from gpcore.drawing.theme import POOL_COLOURS
+from gpcore.figures.map_grids import MapGrid
+from gpcore.insight import layer_maps
+from gpcore.insight.analysis import Analysis
+from gpcore.nets.convnet import CLASS_MAPS
+
+
+def twin_grids(
+    looks: Sequence[Analysis], layer: int, classes: Sequence[str], scale: str = "layer", sort: bool = False
+) -> list[MapGrid]:
+    """One grid for every look; with `sort` the maps that add most to the answer come first.
+
+    Raises:
+        InsightError: no such layer or scale.
+    """
+    spans = colour_scales.spans([look.maps(layer) for look in looks], scale)
+    return [_grid(look, layer, classes, span, sort) for look, span in zip(looks, spans, strict=True)]
+
+
+def colour_of(look: Analysis) -> str:
+    """The colour of a look's pooling, as in every other chart."""
+    return POOL_COLOURS[look.network.pool_name]
+
+
+def _grid(look: Analysis, layer: int, classes: Sequence[str], spans: Tensor, sort: bool) -> MapGrid:
+    maps = look.maps(layer)
+    of_classes = layer == len(look.network.network) or (layer == CLASS_MAPS and look.network.has_class_maps)
+    values = look.contributions(layer) if of_classes or sort else None
+    numbers = layer_maps.order(values if sort else None, len(maps))
+    return MapGrid(
+        maps=maps,
+        spans=spans,
+        numbers=numbers,
+        titles=[_title(number, classes if of_classes else None, values) for number in numbers.tolist()],
+        dead=frozenset(layer_maps.dead(maps).nonzero()[:, 0].tolist()),
+        colour=colour_of(look),
+        chosen=look.answer if of_classes else None,
+        weights=look.evidence.weights if of_classes and layer == CLASS_MAPS else None,
+    )
+
+
+def _title(number: int, classes: Sequence[str] | None, values: Tensor | None) -> str:
+    if values is None:
+        return str(number)
+    value = signed(values[number].item())
+    return f"{classes[number]}\n{value}" if classes else f"{number}  {value}"

@@ -1,0 +1,100 @@
+"""Tensors on disk, whole or not at all: safetensors files with the recipe in their metadata. Nothing is ever unpickled."""
+
+import contextlib
+import hashlib
+import os
+import uuid
+from collections.abc import Iterator
+from pathlib import Path
+
+import safetensors
+import safetensors.torch
+import torch
+from torch import Tensor, nn
+
+from gpcore.atomic_files import publish
+from gpcore.errors import CheckpointError
+
+CHECKSUM = "sha256"
+"""The name under which a file's metadata hold the checksum of its tensors; the format itself has none."""
+
+
+def write_tensors(path: Path, tensors: dict[str, Tensor], metadata: dict[str, str]) -> None:
+    """Write a safetensors file that is there whole or not at all, whenever the process or the power ends.
+
+    Raises:
+        CheckpointError: the disk is full or can't be written; the file that was there before is untouched.
+    """
+    with staged(path, tensors, metadata) as temporary:
+        publish(temporary, path)
+
+
+@contextlib.contextmanager
+def staged(path: Path, tensors: dict[str, Tensor], metadata: dict[str, str]) -> Iterator[Path]:
+    """A complete, synced temporary file beside `path`, for `publish` to rename; it is gone when the context ends."""
+    temporary = path.with_name(f".{path.name}.{uuid.uuid4().hex[:8]}")
+    # Copies: in memory the weights lie channels-last and several may share a place, on disk they lie as everybody expects them.
+    layout = torch.contiguous_format
+    plain = {name: each.detach().to("cpu", copy=True, memory_format=layout) for name, each in tensors.items()}
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with open(temporary, "wb") as file:
+            file.write(safetensors.torch.save(plain, metadata | {CHECKSUM: _checksum(plain)}))
+            file.flush()
+            os.fsync(file.fileno())
+        yield temporary
+    except OSError as error:
+        raise CheckpointError(
+            f"Could not write {path}: {error.strerror or error}. Free some space or choose another folder, then resume."
+        ) from error
+    finally:
+        with contextlib.suppress(OSError):
+            temporary.unlink(missing_ok=True)
+
+
+def read_tensors(path: Path) -> tuple[dict[str, Tensor], dict[str, str]]:
+    """The tensors of a safetensors file and its metadata.
+
+    Raises:
+        CheckpointError: there is no such file, or it is cut short, damaged (its checksum tells) or of another kind.
+    """
+    try:
+        with safetensors.safe_open(path, framework="pt") as file:
+            tensors = {name: file.get_tensor(name) for name in sorted(file.keys())}
+            metadata = file.metadata() or {}
+    except FileNotFoundError as error:
+        raise CheckpointError(f"There are no weights at {path}.") from error
+    except (safetensors.SafetensorError, OSError) as error:
+        raise CheckpointError(
+            f"{path} is damaged or no safetensors file ({error}): restore it from a copy, or train that run again."
+        ) from error
+    if metadata.get(CHECKSUM) not in (None, _checksum(tensors)):  # other programs write none
+        raise CheckpointError(f"{path} is damaged (wrong checksum): restore it from a copy, or train that run again.")
+    return tensors, metadata
+
+
+def _checksum(tensors: dict[str, Tensor]) -> str:
+    """Over names and bytes, in the order of the names."""
+    digest = hashlib.sha256()
+    for name in sorted(tensors):
+        digest.update(name.encode())
+        digest.update(tensors[name].reshape(-1).view(torch.uint8).numpy().data)
+    return digest.hexdigest()
+
+
+def load_weights(module: nn.Module, tensors: dict[str, Tensor], source: Path) -> None:
+    """Put tensors into a module whose names and shapes they match exactly.
+
+    Raises:
+        CheckpointError: a tensor is missing, unexpected, or of another shape: the file belongs to another network.
+    """
+    expected = {name: tuple(tensor.shape) for name, tensor in module.state_dict().items()}
+    found = {name: tuple(tensor.shape) for name, tensor in tensors.items()}
+    if expected != found:
+        wrong = sorted(name for name in expected.keys() | found.keys() if expected.get(name) != found.get(name))
+        name = wrong[0]
+        raise CheckpointError(
+            f"{source} belongs to another network: {name} is {found.get(name, 'missing')} there, "
+            f"{expected.get(name, 'not a part')} here."
+        )
+    module.load_state_dict(tensors)

@@ -1,0 +1,127 @@
+"""Runs trained as one on this machine's accelerator, each claimed, kept and stopped as if it were trained alone."""
+
+import queue
+import threading
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from gpcore.data.datasets import Dataset, load_dataset
+from gpcore.recipe import Recipe, experiment_of
+from gpcore.runs.training_states import Packed, pack, unpack
+from gpcore.runs.worker import Place
+from gpcore.training.fit import EpochDone, Event, fit_together
+from gpcore.training.state import TrainingState
+
+GATHER_SECONDS = 2.0
+"""How long those who have come wait for one more before they start without it."""
+
+WAIT_SECONDS = 1.0
+"""How long a run that is told nothing waits before it is looked whether it is to stop."""
+
+SENT = Path("what was trained together")
+
+Told = tuple[Event, Packed | None] | Exception | None
+
+
+@dataclass
+class _Member:
+    """A run of a crew. What happens to it arrives in `inbox`: an event, with its state after a whole epoch; an error; at the
+    end None."""
+
+    recipe: Recipe
+    state: TrainingState
+    inbox: queue.SimpleQueue[Told] = field(default_factory=queue.SimpleQueue)
+    gone: bool = False
+
+
+class Together:
+    """A place at which several threads train one run each, and those that fit together are computed as one.
+
+    Runs fit that differ in head and seed alone and stand at the same step. Whoever comes waits for the others: until `runs`
+    of them are there, or nobody has come for a moment.
+    """
+
+    def __init__(self, runs: int, data: Path, device: str = "auto") -> None:
+        self._runs, self._data, self._device = runs, data, device
+        self._gathering: dict[tuple[Recipe, int], list[_Member]] = {}
+        self._coming = threading.Condition()
+        self._datasets: dict[str, Dataset] = {}
+        self._loading = threading.Lock()
+
+    @property
+    def place(self) -> Place:
+        return Place(self._load, self._fit, self._device)
+
+    def _load(self, name: str) -> Dataset:
+        with self._loading:
+            if name not in self._datasets:
+                self._datasets[name] = load_dataset(name, self._data)
+            return self._datasets[name]
+
+    def _fit(self, recipe: Recipe, dataset: Dataset, state: TrainingState) -> Iterator[Event | None]:
+        """What `fit` does, with whoever else has come; between two epochs `state` stays at the one before."""
+        member = _Member(recipe, state)
+        self._join(member, dataset)
+        try:
+            while True:
+                try:
+                    told = member.inbox.get(timeout=WAIT_SECONDS)
+                except queue.Empty:
+                    yield None
+                    continue
+                if told is None:
+                    return
+                if isinstance(told, Exception):
+                    raise told
+                event, packed = told
+                if packed is not None:
+                    unpack(packed, state, SENT)
+                yield event
+        finally:
+            member.gone = True
+
+    def _join(self, member: _Member, dataset: Dataset) -> None:
+        """Wait for the others; the last to come, or the first to tire of waiting, sends all of them off."""
+        key = experiment_of(member.recipe), member.state.step
+        with self._coming:
+            crew = self._gathering.setdefault(key, [])
+            crew.append(member)
+            self._coming.notify_all()
+            while self._gathering.get(key) is crew and len(crew) < self._runs:
+                if not self._coming.wait(GATHER_SECONDS):
+                    break
+            if self._gathering.get(key) is crew:
+                del self._gathering[key]
+                self._coming.notify_all()
+                threading.Thread(target=_train, args=(crew, dataset), daemon=True).start()
+
+
+def _train(crew: list[_Member], dataset: Dataset) -> None:
+    """Train copies of a crew's states for as long as one of it stays, and tell each what happens to it."""
+    ended = None
+    try:
+        states = [_copied(member, dataset) for member in crew]
+        for events in fit_together([member.recipe for member in crew], dataset, states):
+            for member, state, event in zip(crew, states, events, strict=True):
+                if isinstance(event, EpochDone):
+                    member.inbox.put((event, _whole(state)))
+                elif event is not None:
+                    member.inbox.put(event if isinstance(event, Exception) else (event, None))
+            if all(member.gone for member in crew):
+                return
+    except Exception as error:  # every run says it in the store
+        ended = error
+    for member in crew:
+        member.inbox.put(ended)
+
+
+def _copied(member: _Member, dataset: Dataset) -> TrainingState:
+    state = TrainingState.fresh(member.recipe, dataset, member.state.device)
+    unpack(_whole(member.state), state, SENT)
+    return state
+
+
+def _whole(state: TrainingState) -> Packed:
+    tensors, metadata = pack(state)
+    return {name: tensor.clone() for name, tensor in tensors.items()}, metadata

@@ -1,0 +1,1 @@
+"""Many runs: experiments, standings over seeds, statistics, and the verdicts that follow."""

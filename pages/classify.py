@@ -1,0 +1,75 @@
+"""Classify: what is in my picture?"""
+
+from collections.abc import Sequence
+
+import streamlit as st
+
+from gpcore.insight.answers import check_takes_photos
+from gpcore.runs.run import Run
+from gpcore.runs.selection import default_pair
+from ui import links, widgets
+from ui.classify import picture_sources, picture_view
+from ui.classify import pictures as pictures
+from ui.classify.pictures import Picture
+
+st.title("What is in my picture?")
+found = widgets.trained_runs_or_stop()
+st.caption(
+    "A photograph is cut out, trimmed, shrunk and negated until it is what FashionMNIST would have held, since that is all "
+    "these networks know: T-shirts, trousers, pullovers, dresses, coats, sandals, shirts, sneakers, bags and ankle boots."
+)
+
+
+def overview(brought: Sequence[Picture], runs: Sequence[Run]) -> Picture:
+    """All pictures with both answers, as a table to choose from and to download."""
+    rows = [row_of(picture, runs) for picture in brought]
+    table = [{"picture": picture.thumbnail, **row} for picture, row in zip(brought, rows, strict=True)]
+    event = st.dataframe(
+        table,
+        hide_index=True,
+        on_select="rerun",
+        selection_mode="single-row",
+        row_height=72,
+        height=min(38 + 72 * len(rows), 420),
+        column_config={"picture": st.column_config.ImageColumn("", width="small")}
+        | {f"{run.record.title}, probability": st.column_config.NumberColumn("probability", format="percent") for run in runs},
+        key=f"overview {len(brought)}",
+    )
+    left, right = st.columns(2)
+    with left:
+        widgets.csv_button("All answers", lambda: rows, "classified.csv", key="classified csv")
+    right.button("Clear all pictures", icon=":material/delete:", on_click=brought.clear, key="clear")
+    selected = event.selection.rows
+    return brought[selected[0] if selected else min(st.session_state.get("chosen_picture", 0), len(brought) - 1)]
+
+
+def row_of(picture: Picture, runs: Sequence[Run]) -> dict[str, object]:
+    """One line of the table and of the CSV."""
+    row: dict[str, object] = {"name": picture.name}
+    for run in runs:
+        answer = pictures.answered(picture, run) if picture.prepared else None
+        row[run.record.title] = answer.label if answer else ""
+        row[f"{run.record.title}, probability"] = round(float(answer.probabilities.max()), 4) if answer else None
+        row["none of these"] = bool(row.get("none of these")) or bool(answer and answer.none_of_these)
+    return row | {"problem": picture.error or ""}
+
+
+picture_sources.take_files()
+with widgets.errors_shown():
+    default = default_pair(found, recipe="photo")
+    sides = st.columns(2)
+    chosen_runs = []
+    for side, key, title, run_key in zip(sides, ("first", "second"), ("First model", "Second model"), default, strict=True):
+        with side:
+            links.explain_choice(key, found, title.lower())
+            chosen_runs.append(widgets.pick_run(title, key, found, run_key))
+    for run in chosen_runs:
+        check_takes_photos(run)
+    if not pictures.brought():
+        st.info("Drop a picture above, or try an example.", icon=":material/arrow_upward:")
+        st.stop()
+    if "too_many" in st.session_state:
+        st.warning(st.session_state.pop("too_many"), icon=":material/inventory_2:")
+    shown = overview(pictures.brought(), chosen_runs)
+    picture_view.show_picture(shown, chosen_runs)
+    picture_view.explain_probabilities(chosen_runs)

@@ -1,0 +1,156 @@
+"""The pictures that a visitor brought to *Classify*: kept over reruns and pages, and answered once."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from functools import cached_property
+from pathlib import Path
+from typing import Any, Protocol
+
+import numpy as np
+import plotly.graph_objects as go
+import streamlit as st
+
+from gpcore.data.decoding import Photo, decode, shown_name
+from gpcore.data.preparation import AUTOMATIC, Correction, Found, Prepared, prepare
+from gpcore.errors import ImageError
+from gpcore.figures.answer_sheets import data_url, tile_source
+from gpcore.figures.crop_box import croppable
+from gpcore.figures.preparation_strips import tile
+from gpcore.insight.answers import Answer, answer, calibration_of
+from gpcore.insight.uncertainty import Calibration
+from gpcore.runs.run import Run
+from ui import shared_networks, stores
+from ui.inside.computed import Snapshot
+
+MOST_PICTURES = 200
+"""Pictures that one visitor may have here at a time, so that many visitors fit into memory."""
+
+THUMBNAIL = 96
+"""Pixels along the longer side of a thumbnail."""
+
+
+class File(Protocol):
+    """What Streamlit's widgets hand over, and what stands in for it: a name and bytes."""
+
+    @property
+    def name(self) -> str: ...
+
+    def getvalue(self) -> bytes: ...
+
+
+@dataclass
+class Picture:
+    """One picture that a visitor brought, or what is wrong with it."""
+
+    name: str
+    photo: Photo | None = None
+    error: str | None = None
+    correction: Correction = AUTOMATIC
+    prepared: Prepared | None = None
+    found: Found = field(default_factory=Found)
+    answers: dict[tuple[str, int], Answer] = field(default_factory=dict)
+    tiles: list[np.ndarray] = field(default_factory=list)
+
+    @classmethod
+    def of(cls, file: File) -> "Picture":
+        """A file, decoded and prepared."""
+        try:
+            photo = decode(file.getvalue(), file.name)
+            found = Found()
+            return cls(photo.name, photo, prepared=prepare(photo, found=found), found=found)
+        except ImageError as error:
+            return cls(shown_name(file.name), error=str(error))
+
+    @cached_property
+    def thumbnail(self) -> str | None:
+        """A small version as a data URL, kept, since a table of all pictures is drawn at every change."""
+        return data_url(self.photo.pixels, THUMBNAIL) if self.photo else None
+
+    @cached_property
+    def beneath(self) -> str:
+        """A version to lie beneath class maps, as a data URL."""
+        assert self.photo is not None
+        return tile_source(self.photo.pixels)
+
+    @cached_property
+    def crop_chart(self) -> go.Figure:
+        """The chart on which its owner drags a box: the same one whatever else is changed."""
+        assert self.photo is not None
+        return croppable(self.photo.pixels)
+
+    def shown_steps(self) -> list[np.ndarray]:
+        """Its steps as pictures, drawn when they are first seen."""
+        assert self.prepared is not None
+        if not self.tiles:
+            self.tiles = [tile(step) for step in self.prepared.steps]
+        return self.tiles
+
+    def correct(self, correction: Correction) -> None:
+        """Prepare it anew, as its owner says."""
+        if self.photo and correction != self.correction:
+            self.correction, self.prepared = correction, prepare(self.photo, correction, self.found)
+            self.answers.clear()
+            self.tiles.clear()
+
+
+def brought() -> list[Picture]:
+    """The pictures of this visitor, in the order in which they came."""
+    return st.session_state.setdefault("pictures", [])
+
+
+def bring(files: Sequence[File]) -> None:
+    """Add files to the visitor's pictures, with progress."""
+    pictures = brought()
+    room = MOST_PICTURES - len(pictures)
+    bar = st.progress(0.0, "Preparing …")
+    for number, file in enumerate(files[:room], start=1):
+        pictures.append(Picture.of(file))
+        bar.progress(number / len(files), f"Prepared {number} of {len(files)}")
+    bar.empty()
+    if len(files) > room:
+        st.session_state.too_many = f"{MOST_PICTURES} pictures are the most at a time: {len(files) - room} were left out."
+    st.session_state.chosen_picture = len(pictures) - min(len(files), max(room, 0))
+
+
+def answered(picture: Picture, run: Run) -> Answer:
+    """A run's answer to a picture that could be read."""
+    key = Snapshot(run, run.record.epochs_done).key
+    if key not in picture.answers:
+        assert picture.prepared is not None
+        picture.answers[key] = answer(shared_networks.network(run).network, calibration(run), run.classes, picture.prepared)
+    return picture.answers[key]
+
+
+def calibration(run: Run) -> Calibration:
+    """A run's calibration, measured once where none is kept beside its weights."""
+    return _calibration(run, Snapshot(run, run.record.epochs_done).key)
+
+
+@st.cache_resource(max_entries=64, show_spinner="Measuring how sure this network may be …")
+def _calibration(_run: Run, key: tuple[str, int]) -> Calibration:
+    return calibration_of(_run, stores.data_folder())
+
+
+def sent_on(picture: Picture) -> dict[str, Any]:
+    """The picture as *Inside* takes it."""
+    assert picture.prepared is not None
+    return {"name": picture.name, "pixels": np.array(picture.prepared.image)}
+
+
+@dataclass(frozen=True)
+class Example:
+    """A picture that ships with the project, as if it had been uploaded."""
+
+    path: Path
+
+    @property
+    def name(self) -> str:
+        return self.path.name
+
+    def getvalue(self) -> bytes:
+        return self.path.read_bytes()
+
+
+def examples() -> list[Example]:
+    """The pictures that ship with the project."""
+    return [Example(path) for path in sorted(Path("examples").glob("*.jpg"))]

@@ -1,0 +1,63 @@
+"""Streamlit components that show the engine's drawings: charts, rows and sheets, each with a button that saves it."""
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+import streamlit as st
+
+from gpcore.drawing import charts
+from gpcore.drawing.browser import FRAME_CSS, frame_script, framed
+from gpcore.drawing.charts import Chart
+from gpcore.drawing.rows import Rows
+
+if TYPE_CHECKING:  # a sheet holds tensors, and *Compare* draws its charts without PyTorch
+    from gpcore.drawing.sheets import Sheet
+
+CHARTS_CSS = ".charts { color: var(--st-text-color); font-family: var(--st-font); }"
+
+CHARTS_JS = """
+export default function ({ data, parentElement }) {
+  const place = parentElement.querySelector(".charts");
+  for (const chart of data.charts) showChart(place, chart);
+  if (place.theme !== data.theme) for (const figure of place.children) redraw(figure);
+  place.theme = data.theme;
+}
+"""
+
+SHEET_HTML = framed("sheet", '<canvas role="img"></canvas>')
+
+SHEET_CSS = (
+    FRAME_CSS
+    + """
+.sheet { width: 100%; }
+.sheet canvas { position: absolute; inset: 0; width: 100%; height: 100%; }
+"""
+)
+
+SHEET_JS = frame_script("sheets.js")
+
+_charts = st.components.v2.component(
+    "poolscope_charts", html='<div class="charts"></div>', css=charts.stylesheet() + CHARTS_CSS, js=charts.script() + CHARTS_JS
+)
+
+_rows = st.components.v2.component(
+    "poolscope_rows", html=framed("drawing", '<div class="shown"></div>'), css=FRAME_CSS, js=frame_script("rows.js")
+)
+
+_sheet = st.components.v2.component("poolscope_sheet", html=SHEET_HTML, css=SHEET_CSS, js=SHEET_JS)
+
+
+def show_charts(shown: Sequence[Chart], key: str) -> None:
+    """Shows charts in a row, or below each other on a narrow page."""
+    _charts(data={"charts": [chart.to_json() for chart in shown], "theme": st.context.theme.type}, key=key)
+
+
+def show_rows(rows: Rows, key: str, name: str) -> None:
+    """Shows rows of dots; `name` is the name of the saved file."""
+    _rows(data={"svg": rows.svg(), "name": name}, key=key)
+
+
+def show_sheet(sheet: "Sheet", key: str, name: str, label: str | None = None) -> None:
+    """Shows a sheet; `name` is the name of the saved file, and what a screen reader says where `label` says nothing else."""
+    # The theme is part of the data, since texts have its colour: the browser draws the sheet again when it changes.
+    _sheet(data=sheet.data() | {"name": name, "label": label or name, "theme": st.context.theme.type}, key=key)

@@ -1,0 +1,128 @@
+"""The image that *Inside* looks at: a test image by index, class or chance, or a picture of one's own."""
+
+import contextlib
+import random
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import streamlit as st
+import torch
+from jaxtyping import Float, Int64
+from torch import Tensor
+
+from gpcore.data.datasets import Dataset, scaled
+from gpcore.errors import GpcoreError, ImageError
+from ui import links
+from ui.inside.own_picture import own_picture
+
+TEST, OWN = "Test image", "My picture"
+
+ANY = "any class"
+
+
+@dataclass(frozen=True)
+class Picked:
+    """An image (1, channels, height, width) in [0, 1], its true class where it has one, and what to call it."""
+
+    image: Float[Tensor, "1 channels height width"]
+    actual: int | None
+    title: str
+
+
+def pick_image(dataset: Dataset, disagreements: Callable[[], Int64[Tensor, " found"]]) -> Picked:
+    """The picker; `disagreements` computes the test images on which the two networks differ, only when it is asked to.
+
+    Raises:
+        ImageError: the picture can't be shown to networks of this dataset.
+    """
+    _follow_sent_picture()
+    source = st.segmented_control(
+        "Image", [TEST, OWN], default=TEST, key="source", bind="query-params", required=True, label_visibility="collapsed"
+    )
+    return _pick_own(dataset) if source == OWN else _pick_test_image(dataset, disagreements)
+
+
+def _pick_test_image(dataset: Dataset, disagreements: Callable[[], Int64[Tensor, " found"]]) -> Picked:
+    last = len(dataset.test) - 1
+    links.explain_number("image", 0, last, "test image")
+    links.explain_choice("class", [ANY, *dataset.classes], "class")
+    index = st.number_input("Index", 0, last, min(2, last), key="image", bind="query-params")
+    name = st.selectbox("Analysis through", [ANY, *dataset.classes], key="class", bind="query-params")
+    label = None if name == ANY else dataset.classes.index(name)
+
+    def differing() -> Int64[Tensor, " found"]:
+        found = disagreements()
+        return found if label is None else found[dataset.test.labels[found] == label]
+
+    buttons = st.container(horizontal=True, gap="xsmall")
+    for key, icon, explanation, choose in (
+        ("previous", "chevron_left", "the one before", lambda: _step(_of_class(dataset, label), index, -1)),
+        ("next", "chevron_right", "the next one", lambda: _step(_of_class(dataset, label), index, 1)),
+        ("random", "shuffle", "any one, by chance", lambda: _by_chance(_of_class(dataset, label), index)),
+        ("differing", "compare_arrows", "one on which the two networks disagree", lambda: _by_chance(differing(), index)),
+    ):
+        buttons.button("", icon=f":material/{icon}:", help=explanation, key=key, on_click=_go, args=(choose,))
+    actual = int(dataset.test.labels[index])
+    return Picked(scaled(dataset.test.images[index : index + 1]), actual, f"Test image {index:,}: {dataset.classes[actual]}")
+
+
+def show_image(picked: Picked) -> None:
+    """The image itself, its pixels kept apart."""
+    pixels = (picked.image[0] * 255).round().byte().permute(1, 2, 0).numpy()
+    factor = max(1, 224 // max(pixels.shape[:2]))
+    large = np.kron(pixels, np.ones((factor, factor, 1), np.uint8))
+    st.image(large[:, :, 0] if large.shape[2] == 1 else large, width=224)
+    st.markdown(f"**{picked.title}**")
+
+
+def _go(choose: Callable[[], int]) -> None:
+    with contextlib.suppress(GpcoreError):  # the page, which is drawn next, meets the same error and shows it
+        st.session_state.image = choose()
+
+
+def _of_class(dataset: Dataset, label: int | None) -> Int64[Tensor, " found"]:
+    return torch.arange(len(dataset.test)) if label is None else (dataset.test.labels == label).nonzero()[:, 0]
+
+
+def _step(found: Int64[Tensor, " found"], index: int, by: int) -> int:
+    """The neighbour of an image among those found, going round at the ends."""
+    if not len(found):
+        return index
+    beyond = found[found > index] if by > 0 else found[found < index].flip(0)
+    return int(beyond[0] if len(beyond) else found[0 if by > 0 else -1])
+
+
+def _by_chance(found: Int64[Tensor, " found"], index: int) -> int:
+    others = found[found != index].tolist()
+    return random.choice(others) if others else index
+
+
+def _follow_sent_picture() -> None:
+    """Turn to a picture that another page has just sent on; afterwards its reader may choose again."""
+    sent = st.session_state.get("sent_picture")
+    if sent is not None and sent is not st.session_state.get("sent_picture_seen"):
+        st.session_state.sent_picture_seen = st.session_state.own_picture = sent
+        st.session_state.source = OWN
+
+
+def _pick_own(dataset: Dataset) -> Picked:
+    picture = own_picture(dataset)
+    st.caption("It stays in this session: a link to this page opens without it.")
+    if picture is None:
+        st.info("Drop a picture here, or send one on from the *Classify* page.", icon=":material/upload:")
+        st.stop()
+    return Picked(_as_image(picture, dataset), None, str(picture["name"]))
+
+
+def _as_image(picture: dict[str, Any], dataset: Dataset) -> Float[Tensor, "1 channels height width"]:
+    pixels = torch.from_numpy(np.ascontiguousarray(picture["pixels"]))
+    pixels = pixels[None] if pixels.ndim == 2 else pixels
+    wanted = tuple(dataset.test.images.shape[1:])
+    if tuple(pixels.shape) != wanted:
+        raise ImageError(
+            f"{picture['name']} has the shape {'×'.join(map(str, pixels.shape))}, and these networks were trained on "
+            f"{'×'.join(map(str, wanted))} (channels, height, width): choose runs on images of that shape."
+        )
+    return scaled(pixels[None])

@@ -1,0 +1,93 @@
+"""Both answers, and the same layer of both networks side by side."""
+
+import html
+from collections.abc import Sequence
+from typing import Any
+
+import streamlit as st
+
+from gpcore.drawing.panels import signed
+from gpcore.figures import map_grids
+from gpcore.figures.map_grids import MapGrid
+from gpcore.figures.twin_grids import colour_of, twin_grids
+from gpcore.insight.layer_maps import Layer
+from gpcore.nets.convnet import ConvNet
+from ui import links
+from ui.components import show_sheet
+from ui.inside.view_state import SCALES, Scene
+from ui.widgets import csv_button
+
+READINGS = {"gap": "Every cell of a map counts the same.", "gmp": "Of each map only the brightest cell counts."}
+"""What a pooling looks at, in one sentence."""
+
+CLASS_MAPS = "the class maps, what the pooling sees. A dot's area is the weight of its cell, the number is the score."
+
+
+@st.fragment
+def show_layers(scene: Scene, layers: list[Layer]) -> None:
+    """A card with the answer and a grid of maps for each network, at the layer chosen here.
+
+    A fragment, so that moving through the layers draws nothing else anew.
+    """
+    layer_side, scale_side, sort_side = st.columns([3, 3, 2], gap="medium", vertical_alignment="bottom")
+    with layer_side:
+        layer = _pick_layer(layers)
+    scale = scale_side.segmented_control(
+        "One colour scale for", list(SCALES), default="each network", key="scale", bind="query-params", required=True
+    )
+    sort = sort_side.toggle("Largest share first", key="sort", bind="query-params")
+    grids = twin_grids(scene.looks, layer.index, scene.dataset.classes, SCALES[scale], sort)
+    for place, column in enumerate(st.columns(2, gap="medium")):
+        with column:
+            show_card(scene, place)
+            show_sheet(map_grids.grid_sheet(grids[place]), f"maps-{place}", f"{scene.names[place]}-layer-{layer.index}")
+    _tell_about(layer, layers, grids, scene)
+    csv_button("The maps' numbers", lambda: _rows(grids, scene.names), f"layer-{layer.index}.csv", "maps-csv")
+
+
+def _pick_layer(layers: list[Layer]) -> Layer:
+    last = len(layers) - 1
+    links.explain_number("layer", 0, last, "layer")
+    return layers[st.slider("Layer", 0, last, last - 1, key="layer", bind="query-params")]
+
+
+def _tell_about(layer: Layer, layers: list[Layer], grids: Sequence[MapGrid], scene: Scene) -> None:
+    last, pooled = len(layers) - 1, all(look.network.has_class_maps for look in scene.looks)
+    meaning = {
+        0: "the image itself.",
+        last - 1: CLASS_MAPS if pooled else "what the last module makes the scores of. Only class maps have dots.",
+        last: "the scores.",
+    }.get(layer.index, "what the network has made of the image so far.")
+    named = zip(grids, scene.names, strict=True)
+    dead = [f"{len(grid.dead)} of {name}'s {len(grid.maps)} maps" for grid, name in named if grid.dead]
+    dying = f" Dead, zero everywhere on this image: {', '.join(dead)}." if dead else ""
+    st.caption(f"Layer **{layer.title}**: {meaning}{dying}")
+
+
+def _rows(grids: Sequence[MapGrid], names: Sequence[str]) -> list[dict[str, Any]]:
+    return [{"network": name, **row} for name, grid in zip(names, grids, strict=True) for row in map_grids.rows_of(grid)]
+
+
+def show_card(scene: Scene, place: int) -> None:
+    """What a network answers, how sure, and how its pooling comes to it."""
+    look, classes = scene.looks[place], scene.dataset.classes
+    actual, colour = scene.picked.actual, colour_of(look)
+    verdict = "" if actual is None else " ✓" if look.answer == actual else f" ✗ it is {classes[actual]}"
+    ranked = look.scores.argsort(descending=True).tolist()
+    rival = next(label for label in ranked if label != look.answer)
+    lead = (look.scores[look.answer] - look.scores[rival]).item()
+    lines = (
+        ("opacity:.75;font-size:.85rem", f"{scene.names[place]}, epoch {scene.snapshots[place].epoch}, answers"),
+        ("font-size:1.5rem;font-weight:700", f"{classes[look.answer]}{verdict}"),
+        ("font-size:.9rem", f"score {signed(look.scores[look.answer].item())}, {signed(lead)} ahead of {classes[rival]}"),
+        ("font-size:.9rem", reading_of(look.network)),
+    )
+    body = "".join(f"<div style='{style}'>{html.escape(text)}</div>" for style, text in lines)
+    st.html(f"<div style='border-left:5px solid {colour};padding:.1rem .8rem'>{body}</div>")
+
+
+def reading_of(network: ConvNet) -> str:
+    """What its pooling looks at."""
+    if network.has_class_maps:
+        return READINGS.get(network.pool_name, "The dots show how much each cell counts.")
+    return f"It has no class maps: its head is {network.head_title}."

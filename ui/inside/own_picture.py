@@ -1,0 +1,42 @@
+"""A picture of the visitor's own on the *Inside* page, made into what the networks were trained on."""
+
+from typing import Any
+
+import numpy as np
+import PIL.Image
+import PIL.ImageOps
+import streamlit as st
+from jaxtyping import UInt8
+
+from gpcore.data.datasets import Dataset
+from gpcore.data.decoding import Photo, decode
+from gpcore.data.preparation import prepare
+
+CLOTHES_SHAPE = (1, 28, 28)
+"""The images that photographs are cut out and toned for: FashionMNIST's."""
+
+
+def own_picture(dataset: Dataset) -> dict[str, Any] | None:
+    """The picture that was dropped here or sent on from another page, whichever came last, as `{"name", "pixels"}`.
+
+    It is kept in the session, since the widget forgets its file when the page changes.
+
+    Raises:
+        ImageError: the file is no picture that can be used.
+    """
+    file = st.file_uploader("A picture of your own", key="inside_file")
+    if file is not None and st.session_state.get("own_picture_of") != (file.file_id, dataset.name):
+        photo = decode(file.getvalue(), file.name)
+        st.session_state.own_picture = {"name": photo.name, "pixels": _as_in(dataset, photo)}
+        st.session_state.own_picture_of = file.file_id, dataset.name
+    return st.session_state.get("own_picture")
+
+
+def _as_in(dataset: Dataset, photo: Photo) -> UInt8[np.ndarray, "channels height width"]:
+    """A photograph as an image of the dataset: cut out as clothes are, or fitted into the size where it holds no clothes."""
+    channels, height, width = dataset.test.images.shape[1:]
+    if (channels, height, width) == CLOTHES_SHAPE:
+        return prepare(photo).image[None]
+    fitted = PIL.ImageOps.pad(PIL.Image.fromarray(photo.pixels).convert("L" if channels == 1 else "RGB"), (width, height))
+    pixels = np.asarray(fitted)
+    return pixels[None] if channels == 1 else np.moveaxis(pixels, 2, 0)

@@ -1,0 +1,56 @@
+"""Networks and datasets that all visitors share."""
+
+import threading
+from dataclasses import dataclass
+from pathlib import Path
+
+import streamlit as st
+import torch
+
+from gpcore.data.datasets import Dataset, test_split_only
+from gpcore.nets.convnet import ConvNet
+from gpcore.runs.run import Run
+from ui import stores
+
+# Visitors come side by side, each with a thread of their own, and for a single image a second core costs more than it gives:
+# while the browser draws on it, the first one waits.
+torch.set_num_threads(1)
+
+
+@dataclass(frozen=True)
+class SharedNetwork:
+    """A network that all visitors share, and the lock to hold while using it for anything that leaves traces in it."""
+
+    network: ConvNet
+    lock: threading.Lock
+
+
+def network(run: Run, epoch: int | None = None) -> SharedNetwork:
+    """A run's network after an epoch (the last by default), loaded once however many visitors look at it.
+
+    Raises:
+        CheckpointError: there are no weights of that epoch, or they are damaged.
+    """
+    chosen = epoch or run.record.epochs_done
+    path = run.store.weights(run.id, chosen)
+    # The file's time is part of the key: a run deleted and trained anew under the same name is another network.
+    return _network(run, chosen, str(path.absolute()), path.stat().st_mtime_ns if path.exists() else 0)
+
+
+@st.cache_resource(max_entries=256, show_spinner=False)
+def _network(_run: Run, epoch: int, path: str, written: int) -> SharedNetwork:
+    return SharedNetwork(_run.network(epoch), threading.Lock())
+
+
+def dataset(name: str) -> Dataset:
+    """The test images of a dataset; its training images stay on the disk.
+
+    Raises:
+        DatasetError: it is missing or damaged.
+    """
+    return _dataset(name, str(stores.data_folder().absolute()))
+
+
+@st.cache_resource(max_entries=4, show_spinner="Reading the dataset, which is downloaded first if it isn't here …")
+def _dataset(name: str, folder: str) -> Dataset:
+    return test_split_only(name, Path(folder))

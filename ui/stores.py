@@ -1,0 +1,79 @@
+"""Stores and runs that all visitors share; whoever only lists runs needs no PyTorch."""
+
+import os
+from pathlib import Path
+
+import streamlit as st
+
+from gpcore.runs.catalogue import Catalogue
+from gpcore.runs.records import RunRecord
+from gpcore.runs.run import Run
+from gpcore.runs.selection import first_shown
+from gpcore.runs.store import Store
+
+
+def own_store_folder() -> Path:
+    """The store that this dashboard trains into."""
+    return Path(os.environ.get("POOLSCOPE_STORE", "runs"))
+
+
+def shipped_store_folder() -> Path:
+    """The store that ships with the project, never written to."""
+    return Path(os.environ.get("POOLSCOPE_CHECKPOINTS", "checkpoints"))
+
+
+def data_folder() -> Path:
+    """Where the datasets lie."""
+    return Path(os.environ.get("POOLSCOPE_DATA", "data"))
+
+
+def own_store() -> Store:
+    """The store that this dashboard trains into; it is made when it is first needed."""
+    return Store(own_store_folder())
+
+
+def shipped_stores() -> list[Store]:
+    """The store that ships with the project, if it is there."""
+    folder = shipped_store_folder()
+    return [Store(folder, read_only=True)] if (folder / "runs.db").is_file() else []
+
+
+def runs() -> dict[str, Run]:
+    """Every run there is, as `first_shown` orders them, by a key that a link can carry: `checkpoints/article-gap-seed0`.
+
+    The key is also what the command line takes for RUN.
+    """
+    return first_shown(_runs_of(shipped_store_folder()), _runs_of(own_store_folder()))
+
+
+def _runs_of(folder: Path) -> dict[str, Run]:
+    if not (folder / "runs.db").is_file():
+        return {}
+    store = Store(folder, read_only=True)
+    return {f"{folder.name}/{record.id}": Run(store, record) for record in records(folder)}
+
+
+def records(folder: Path) -> tuple[RunRecord, ...]:
+    """The runs of a store that is there, the oldest first, read anew only when they have changed."""
+    file = (folder / "runs.db").stat()
+    return _catalogue(folder.absolute(), (file.st_dev, file.st_ino)).runs()  # a store made anew is another file
+
+
+@st.cache_resource(max_entries=8, show_spinner=False)
+def _catalogue(folder: Path, file: tuple[int, int]) -> Catalogue:
+    return Catalogue(folder)
+
+
+def trained_runs() -> dict[str, Run]:
+    """The runs that have at least one whole epoch: those that can be compared, looked into and asked."""
+    return {key: run for key, run in runs().items() if run.record.epochs_done}
+
+
+def parameters(run: Run) -> int:
+    """How many parameters a run's network has."""
+    return _parameters(run, str(run.store.run_folder(run.id).absolute()))
+
+
+@st.cache_data(max_entries=10_000, show_spinner=False)
+def _parameters(_run: Run, folder: str) -> int:
+    return _run.parameters

@@ -1,0 +1,116 @@
+"""What the live part of the Train page shows, as JSON, for the page's own script to ask for again and again.
+
+Streamlit would run its script and draw the page anew for every look: with a look twice a second that takes a third of a core
+in the browser and a twentieth in the server (benchmarks/watching.py), which on a small machine is taken from the training.
+"""
+
+import functools
+import hashlib
+import json
+from collections.abc import Sequence
+from typing import Any
+
+from starlette.requests import Request
+from starlette.responses import JSONResponse, Response
+
+from gpcore.errors import GpcoreError, StoreError
+from gpcore.figures import epoch_curves, training_curves
+from gpcore.figures.training_curves import Trace
+from gpcore.runs.records import Epoch, LossCurve, RunRecord
+from gpcore.runs.store import Store
+from gpcore.runs.time_estimate import seconds_left
+from ui import started_workers, stores
+from ui.wording import duration
+
+LISTED = 12
+"""So many runs are shown with their progress; the others of a long queue are counted."""
+
+POINTS = 400
+"""Points of a loss curve: a chart is about so many pixels wide."""
+
+
+def feed(request: Request) -> Response:
+    """How all runs under way stand, and the curves of those named by `runs` in the query.
+
+    The answer has no content if all is as it was in the answer whose `version` the query names as `seen`.
+    """
+    try:
+        answer = _answer(stores.own_store_folder(), request.query_params.getlist("runs"), request.query_params.get("seen"))
+    except GpcoreError as error:
+        answer = {"situation": str(error), "trouble": str(error), "version": str(error)}
+    return JSONResponse(answer, headers={"Cache-Control": "no-store"}) if answer else Response(status_code=204)
+
+
+def _answer(folder: Any, chosen: Sequence[str], seen: str | None) -> dict[str, Any] | None:
+    store = Store(folder, read_only=True)
+    active = store.active()
+    trouble = start_workers(store) if active else ""
+    shown = [store.run(run) for run in chosen]
+    now = situation(active, trouble)
+    version = _digest([now, [(run.id, run.title, run.progress, run.epochs_done) for run in (*active, *shown)]])
+    if version == seen:
+        return None
+    traces = [_trace(store, run) for run in shown]
+    drawn = (training_curves.batch_losses, epoch_curves.accuracies, training_curves.learning_rates, training_curves.seconds)
+    return {
+        "situation": now,
+        "version": version,
+        "active": bool(active),
+        "runs": [_progress(run, active) for run in active[:LISTED]],
+        "more": max(0, len(active) - LISTED),
+        "charts": [chart(traces).to_json() for chart in drawn],
+    }
+
+
+def start_workers(store: Store) -> str:
+    """Start the workers that the queue asks for; what is wrong with them, if anything is."""
+    try:
+        started_workers.start_missing(store)
+    except StoreError as error:
+        return str(error)
+    return ""
+
+
+def situation(active: Sequence[RunRecord], trouble: str) -> str:
+    """What the rest of the page depends on: when it changes, the whole page is drawn anew."""
+    return _digest([trouble, [(run.id, run.status, run.stop_requested) for run in active]])
+
+
+def _digest(values: Any) -> str:
+    return hashlib.md5(json.dumps(values).encode(), usedforsecurity=False).hexdigest()
+
+
+def _progress(run: RunRecord, active: Sequence[RunRecord]) -> dict[str, Any]:
+    queued = [other.id for other in active if other.status == "queued"]
+    doing = f"number {queued.index(run.id) + 1} in the queue" if run.id in queued else _doing(run)
+    return {"id": run.id, "title": run.title, "done": run.done, "doing": doing}
+
+
+def _doing(run: RunRecord) -> str:
+    """What a run under way is doing, how fast, where, and for how much longer."""
+    told = run.progress
+    if run.stop_requested:
+        return "stopping"
+    if "step" not in told:
+        return " · ".join(filter(None, (told.get("doing", "starting"), run.device)))
+    doing = "training" if told["doing"] == "training" else f"evaluating {told['evaluated']:.0%}"
+    left = seconds_left(run)
+    parts = [
+        f"epoch {told['epoch']} of {run.recipe.epochs}, {doing}",
+        f"{told['images_per_second']:,.0f} images/s" if "images_per_second" in told else "",
+        f"{duration(left)} left" if left is not None else "",
+        run.device or "",
+    ]
+    return " · ".join(part for part in parts if part)
+
+
+def _trace(store: Store, run: RunRecord) -> Trace:
+    losses, epochs = _curves(str(store.folder), run.id, run.created, run.progress.get("step", 0), run.epochs_done)
+    return Trace(run.title, run.recipe.pool, epochs, losses)
+
+
+@functools.lru_cache(maxsize=64)
+def _curves(folder: str, run: str, created: float, step: int, epochs_done: int) -> tuple[LossCurve, list[Epoch]]:
+    """A run's curves, read once for every step that it reaches however many look."""
+    store = Store(folder, read_only=True)
+    return store.loss_curve(run, at_most=POINTS), store.epochs(run)

@@ -1,0 +1,88 @@
+"""The live part of the Train page: how far every run is, and its curves, while a worker trains it."""
+
+import contextlib
+from collections.abc import Sequence
+from pathlib import Path
+
+import streamlit as st
+
+from gpcore.drawing import charts
+from gpcore.errors import GpcoreError
+from gpcore.runs.run import Run
+from gpcore.runs.store import Store
+from gpcore.verdicts.starvation import explained, starved_classes
+from ui import started_workers, stores
+from ui.train.live_feed import situation, start_workers
+from ui.wording import plain
+
+EXPLAIN_SECONDS = 15.0
+"""Between two looks at what changes with an epoch only."""
+
+HTML = """
+<div class="live">
+  <div class="trouble" role="alert" hidden></div>
+  <div class="runs"></div>
+  <div class="charts"></div>
+  <p>Validation accuracy is drawn strong, training accuracy thin. Drag across a part of a chart to enlarge it; a double click
+    shows all of it again. A click on a name hides its curve.</p>
+  <details><summary>Learning rate and seconds per epoch</summary><div class="charts"></div></details>
+</div>
+"""
+
+CSS = """
+.live { color: var(--st-text-color); font-family: var(--st-font); font-size: 14px; }
+.live .trouble { padding: 12px; border-radius: 8px; margin-bottom: 12px; background: var(--st-red-background-color);
+  color: var(--st-red-text-color); }
+.live .run { margin-bottom: 12px; overflow-wrap: anywhere; }
+.live .bar { height: 8px; margin-top: 4px; border-radius: 4px; overflow: hidden;
+  background: var(--st-secondary-background-color); }
+.live .bar div { height: 100%; background: var(--st-primary-color); }
+.live p { opacity: 0.65; }
+.live summary { cursor: pointer; margin-bottom: 8px; }
+"""
+
+_mounted = st.components.v2.component(
+    "poolscope_live",
+    html=HTML,
+    css=charts.stylesheet() + CSS,
+    js=charts.script() + Path(__file__).with_suffix(".js").read_text("utf-8"),
+)
+
+
+def show_live(chosen: Sequence[str]) -> None:
+    """Progress and curves of the chosen runs, and progress of all that are active; it moves for as long as any is.
+
+    It asks `ui/train/live_feed.py` by itself, and has the page drawn anew when a run starts, ends or joins the queue.
+    """
+    store = _store()
+    active = store.active()
+    trouble = start_workers(store) if active else ""
+    if trouble:
+        st.error(trouble, icon=":material/error:")
+        st.button("Start it again", on_click=started_workers.forget_broken, args=(store,))
+    # The theme is part of the data, since the axes have its colours.
+    asked = {"runs": list(chosen), "situation": situation(active, trouble), "theme": st.context.theme.type}
+    _mounted(data=asked, key="live", on_situation_change=lambda: None)
+
+
+def _store() -> Store:
+    """Opened for reading, which is quicker, as nothing is written here."""
+    return Store(stores.own_store_folder(), read_only=True)
+
+
+def explain(chosen: Sequence[str]) -> None:
+    """Say of every run what its curves don't: what was damaged, which classes starve.
+
+    Apart from the rest, to stand below the buttons: what comes and goes above one moves it away from under the pointer.
+    """
+    st.fragment(_explain, run_every=EXPLAIN_SECONDS if _store().active() else None)(tuple(chosen))
+
+
+def _explain(chosen: Sequence[str]) -> None:
+    with contextlib.suppress(GpcoreError):  # the live part shows what is wrong
+        store = _store()
+        for run in [store.run(run) for run in chosen]:
+            if notice := run.progress.get("notice"):
+                st.warning(f"**{plain(run.title)}**: {notice}")
+            if run.last and (sentence := explained(starved_classes(run.last.confusion, Run(store, run).classes))):
+                st.info(f"**{plain(run.title)}** {sentence}", icon=":material/trending_flat:")

@@ -1,0 +1,179 @@
+"""What can be done with the runs of the Train page: choose, stop, resume, extend, repeat, rename and delete them."""
+
+from collections.abc import Callable, Sequence
+from typing import get_args
+
+import pandas as pd
+import streamlit as st
+from streamlit.elements.lib.mutable_popover_container import PopoverContainer
+
+from gpcore.errors import GpcoreError
+from gpcore.recipe import Pool
+from gpcore.runs import launcher
+from gpcore.runs.records import RunRecord
+from gpcore.runs.store import Store
+from ui import links, stores
+from ui.wording import duration, plain
+
+CHOSEN = "runs"
+"""The key of the chosen runs in the link."""
+
+SHOWN = 8
+"""So many runs are drawn when none is chosen."""
+
+MARKS = {"queued": ":gray", "running": ":blue", "finished": ":green", "stopped": ":orange", "failed": ":red"}
+
+
+def choose_runs(records: Sequence[RunRecord]) -> list[RunRecord]:
+    """The runs to draw: those that the link names, else those being trained, else the newest; each with its pair."""
+    known = {run.id: run for run in records}
+    links.explain_choice(CHOSEN, known, "run")
+    chosen = st.multiselect(
+        "Runs to look at",
+        list(reversed(known)),
+        format_func=lambda run: known[run].title,
+        key=CHOSEN,
+        bind="query-params",
+        placeholder="the runs being trained, or else the newest",
+    )
+    return [known[run] for run in chosen] or _default(records)
+
+
+def _default(records: Sequence[RunRecord]) -> list[RunRecord]:
+    running = [run for run in records if run.status == "running"]
+    queued = [run for run in records if run.status == "queued"]
+    chosen = running or queued[:1] or records[-1:]
+    pairs = {run.pair for run in chosen if run.pair}
+    return [run for run in records if run in chosen or run.pair in pairs][:SHOWN]
+
+
+def show_actions(run: RunRecord) -> None:
+    """How a run stands, and all that can be done with it now."""
+    accuracy = f" · {run.last.validation_accuracy:.1%}" if run.last else ""
+    figures = f"{run.epochs_done} of {run.recipe.epochs} epochs{accuracy}"  # of a run under way the live part tells them
+    state = f"{MARKS[run.status]}-badge[{run.status}] {figures if run.status not in ('queued', 'running') else ''}"
+    st.markdown(f"**{plain(run.title)}** {state}")
+    with st.container(horizontal=True, key=f"actions-{run.id}"):
+        if run.status in ("queued", "running"):
+            _button(run, "Stop", "stop", Store.request_stop, "Keeps all that is done; resume it whenever you like")
+        else:
+            if run.epochs_done < run.recipe.epochs:
+                _button(run, "Resume", "play_arrow", Store.resume, "Goes on from exactly where it stands")
+            _ask_epochs(run)
+        _ask_pool(run)
+        _ask_title(run)
+        _ask_deletion(run)
+    if run.error:
+        st.error(f"It {'failed' if run.status == 'failed' else 'was ended'}: {run.error}", icon=":material/error:")
+
+
+def _button(run: RunRecord, title: str, icon: str, action: Callable[[Store, str], object], help_: str) -> None:
+    st.button(
+        title,
+        key=f"{title}-{run.id}",
+        icon=f":material/{icon}:",
+        help=help_,
+        on_click=attempt,
+        args=(lambda store: action(store, run.id),),
+    )
+
+
+def _ask_epochs(run: RunRecord) -> None:
+    key = f"epochs-{run.id}"
+
+    def extend(store: Store) -> None:
+        store.extend(run.id, st.session_state[key])
+        store.resume(run.id)
+
+    with _popover(run, "Extend", "add"):
+        if run.recipe.schedule == "one-cycle":
+            st.caption("The learning rate then follows the longer cycle, which is not the same as training so long at once.")
+        st.number_input("Epochs in all", value=run.recipe.epochs + 10, step=1, key=key)
+        _confirm(run, "Extend", "Go on", extend)
+
+
+def _ask_pool(run: RunRecord) -> None:
+    key = f"pool-{run.id}"
+    others = [pool for pool in get_args(Pool) if pool != run.recipe.pool]
+    with _popover(run, "Again", "repeat", help="Run again with another pooling"):
+        st.pills("With another pooling", others, default=others[0], required=True, format_func=str.upper, wrap=True, key=key)
+        _confirm(run, "Again", "Train it", lambda store: store.add_twin(run.id, st.session_state[key]))
+
+
+def _ask_title(run: RunRecord) -> None:
+    key = f"title-{run.id}"
+    with _popover(run, "Rename", "edit"):
+        st.text_input("Title", run.title, max_chars=100, key=key)
+        _confirm(run, "Rename", "Rename", lambda store: store.rename(run.id, st.session_state[key]))
+
+
+def _ask_deletion(run: RunRecord) -> None:
+    with _popover(run, "Delete", "delete"):
+        st.write(f"Delete **{plain(run.title)}** with the weights of its {run.epochs_done} epochs, for good?")
+        _confirm(run, "Delete", "Delete it", lambda store: store.delete(run.id))
+
+
+def _popover(run: RunRecord, name: str, icon: str, help: str | None = None) -> PopoverContainer:
+    return st.popover(name, icon=f":material/{icon}:", help=help, key=f"{name}-of-{run.id}", on_change="rerun")
+
+
+def _confirm(run: RunRecord, popover: str, title: str, action: Callable[[Store], object]) -> None:
+    """The button that does what a popover asks about, with what it holds at that moment, and closes it."""
+
+    def follow() -> None:
+        attempt(action)
+        st.session_state[f"{popover}-of-{run.id}"] = False
+
+    st.button(title, key=f"{popover.lower()}-{run.id}", type="primary", on_click=follow)
+
+
+def attempt(action: Callable[[Store], object]) -> None:
+    """Do what was clicked, before the page is drawn anew; what can't be done is said there.
+
+    The action reads what was typed from the session's state: at the time the page was drawn it may not have been typed yet.
+    """
+    try:
+        action(stores.own_store())
+    except GpcoreError as error:
+        st.session_state["refused"] = str(error)
+
+
+def show_refusal() -> None:
+    """Say why the last click could not be followed."""
+    if refused := st.session_state.pop("refused", None):
+        st.error(refused, icon=":material/error:")
+
+
+def ask_parallel(store: Store) -> None:
+    """How many runs train at once on this machine."""
+    default = launcher.default_parallel()
+    chosen = st.number_input(
+        "Runs at once",
+        min_value=1,
+        max_value=64,
+        value=launcher.parallel(store),
+        help=f"Each trains in a process of its own, on one core if there is no accelerator; {default} suit this machine.",
+    )
+    if chosen != launcher.parallel(store):
+        store.set_parallel(None if chosen == default else chosen)
+
+
+def show_table(records: Sequence[RunRecord]) -> None:
+    """All runs, the newest first."""
+    rows = [
+        {
+            "run": run.title,
+            "status": run.status,
+            "pooling": run.recipe.pool.upper(),
+            "recipe": run.recipe.name,
+            "dataset": run.recipe.dataset,
+            "epochs": f"{run.epochs_done} / {run.recipe.epochs}",
+            "accuracy": run.last.validation_accuracy if run.last else None,
+            "best": run.best_accuracy,
+            "time": duration(run.seconds),
+            "queued": pd.Timestamp(run.created, unit="s"),
+        }
+        for run in reversed(records)
+    ]
+    percent = st.column_config.NumberColumn(format="percent")
+    st.dataframe(rows, hide_index=True, height=320, column_config={"accuracy": percent, "best": percent})
