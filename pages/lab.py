@@ -3,7 +3,7 @@
 import streamlit as st
 
 from ui import widgets
-from ui.lab.sections import sections
+from ui.lab import sections
 
 st.title("When does the other one win?")
 found = widgets.trained_runs_or_stop()
