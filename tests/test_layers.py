@@ -19,6 +19,7 @@ FLOORS = [
     ["gpcore.insight", "gpcore.verdicts"],
     ["gpcore.drawing"],
     ["gpcore.figures"],
+    ["gpcore.inspection"],
     ["gpcore.report", "gpcore.cli", "gpcore", "gpcore.__main__"],
     ["ui"],
     ["pages"],

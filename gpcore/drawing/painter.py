@@ -103,7 +103,7 @@ class _Painter:
         self.pen.rectangle(edges, outline=outline.colour, width=round(LARGER * outline.thickness))
 
     def _text(self, text: Text) -> None:
-        shown = text.text.replace("−", "-")  # Pillow's own font has no minus sign
+        shown = text.text.replace("−", "-").replace("×", "x")  # Pillow's own font has neither sign
         font = PIL.ImageFont.load_default(LARGER * text.size)
         width = self.pen.multiline_textbbox((0, 0), shown, font)[2]
         if width > text.room * self.unit:
