@@ -9,7 +9,7 @@ import numpy as np
 import PIL.Image
 
 from gpcore.drawing.painter import BACKGROUND, INK, draw_sheets
-from gpcore.drawing.sheets import Matrix, Outline, Sheet, Text, colours, is_dark
+from gpcore.drawing.sheets import Disc, Matrix, Outline, Sheet, Text, colours, is_dark
 from gpcore.errors import GpcoreError, InsightError
 
 ANCHORS = {"above": "auto", "below": "hanging", "middle": "central"}
@@ -28,10 +28,7 @@ def sheet_svg(sheet: Sheet) -> str:
         *(_image(one.source, x, y, one.width, one.height, unit) for one in sheet.photographs for x, y in one.places),
         *(part for matrix in sheet.matrices for part in _matrix(matrix, unit)),
         *(_box(bar, unit, f'fill="{bar.colour}"') for bar in sheet.bars),
-        *(
-            f'<circle cx="{dot.x * unit:.2f}" cy="{dot.y * unit:.2f}" r="{dot.radius * unit:.2f}" fill="white" stroke="black"/>'
-            for dot in sheet.dots
-        ),
+        *(_disc(disc, unit) for disc in sheet.discs),
         *(_outline(outline, unit) for outline in sheet.outlines),
         *(_text(text, unit) for text in sheet.texts),
     ]
@@ -91,6 +88,11 @@ def _image(source: str, x: float, y: float, width: float, height: float, unit: f
 def _box(box: object, unit: float, more: str) -> str:
     x, y, width, height = (getattr(box, name) * unit for name in ("x", "y", "width", "height"))
     return f'<rect x="{x:.2f}" y="{y:.2f}" width="{width:.2f}" height="{height:.2f}" {more}/>'
+
+
+def _disc(disc: Disc, unit: float) -> str:
+    place = f'cx="{disc.x * unit:.2f}" cy="{disc.y * unit:.2f}" r="{disc.radius * unit:.2f}"'
+    return f'<circle {place} fill="white" stroke="black"/>'
 
 
 def _outline(outline: Outline, unit: float) -> str:

@@ -27,7 +27,7 @@ OPACITY = 0.7
 GREY = "#808792"
 
 
-def evidence_sheet(found: Evidence, labels: Sequence[int], picture: np.ndarray, how: str) -> Sheet:
+def evidence_sheet(found: Evidence, names: Sequence[str], picture: np.ndarray, how: str) -> Sheet:
     """The image, then over it the cells of the highest scores, in one scale: green speaks for a score, purple against it."""
     order = found.scores.argsort(descending=True)[:SHOWN].tolist()
     largest = max(found.shares[order].abs().max().item(), 1e-12)
@@ -36,7 +36,7 @@ def evidence_sheet(found: Evidence, labels: Sequence[int], picture: np.ndarray, 
     texts = [Text("image", 0.5, HEADING - 0.03, 13)]
     for left, row in zip(lefts[1:], order, strict=True):
         cells, rest = found.shares[row].sum().item(), found.remainders[row].item()
-        texts.append(Text(f"{labels[row]}: {signed(found.scores[row].item())}", left + 0.5, HEADING - 0.03, 13, bold=True))
+        texts.append(Text(f"{names[row]}: {signed(found.scores[row].item())}", left + 0.5, HEADING - 0.03, 13, bold=True))
         texts.append(Text(f"cells {signed(cells)}, rest {signed(rest)}", left + 0.5, HEADING + height + 0.03, 12, "below"))
     width = lefts[-1] + 1
     about = f"{how}; rest: {found.remainder_name or 'nothing'}"

@@ -6,18 +6,20 @@ Which pooling it was, is not read off a name: the vector must *be* the mean, or 
 
 import math
 import re
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Any
 
 import torch
-from jaxtyping import Float, Shaped
+from jaxtyping import Float
 from torch import Tensor, nn
 from torch.utils._pytree import tree_leaves
 
 from gpcore.errors import InsightError
+from gpcore.inspection.layouts import Layout
+from gpcore.inspection.recognition import Fit, fitted_pool, known_pool, rounding
 from gpcore.inspection.trace import Call, Glance, Recorder, Site, Visit, at_rest, record
-from gpcore.nets.pooling import AverageMaxPool, AveragePool, GeneralisedMeanPool, GlobalPool, LogSumExpPool, MaxPool
+from gpcore.nets.pooling import GlobalPool
 
 AFFINE = re.compile(
     "linear|conv2d|batch_norm|(alpha_|feature_)?dropout_?|identity|clone|detach|contiguous|to|float|half|bfloat16|type_as|"
@@ -36,37 +38,6 @@ MOST_PREFIX = 16
 """Tokens at most before those of the patches: the class token and registers."""
 
 CLASS_TOKEN = "the class token"
-
-Fit = Callable[[Tensor, Tensor, float, str], GlobalPool | None]
-"""Of maps, what they became, how far rounding may lead and the function's name: the pooling that explains them."""
-
-
-@dataclass(frozen=True)
-class Layout:
-    """How a tensor holds maps: `first` (n, channels, rows, columns), `last` (n, rows, columns, channels), `cells` (n, channels,
-    cells), or `tokens` (n, prefix + cells, channels), with the grid that the cells came from."""
-
-    order: Literal["first", "last", "cells", "tokens"]
-    grid: tuple[int, int] = (0, 0)
-    prefix: int = 0
-
-    def maps(self, x: Shaped[Tensor, "n ..."]) -> Shaped[Tensor, "n channels rows columns"]:
-        """The same values as maps, without what stands before the patches."""
-        match self.order:
-            case "first":
-                return x
-            case "last":
-                return x.permute(0, 3, 1, 2)
-            case "cells":
-                return x.unflatten(2, self._grid(x.shape[2]))
-        cells = x[:, self.prefix :].transpose(1, 2)
-        return cells.unflatten(2, self._grid(cells.shape[2]))
-
-    def _grid(self, cells: int) -> tuple[int, int]:
-        if math.prod(self.grid) == cells:
-            return self.grid
-        side = math.isqrt(cells)  # of an image of another size
-        return (side, side) if side * side == cells else (1, cells)
 
 
 @dataclass(frozen=True)
@@ -190,9 +161,9 @@ class _Search:
                 assert isinstance(pool, GlobalPool)
                 return self._describe(own[cut].entered, cut, layout, pool, pool.label)
         values = self._values([*sources, *cuts])
-        known = next(self._fits(_known, values, sources, cuts), None)
+        known = next(self._fits(known_pool, values, sources, cuts), None)
         # GeM by hand has a mean inside: a formula that leaves nothing bent behind it explains more.
-        fitted = list(self._fits(_fitted, values, sources, cuts)) if known is None or known.between else []
+        fitted = list(self._fits(fitted_pool, values, sources, cuts)) if known is None or known.between else []
         return next((found for found in fitted if not found.between), known or next(iter(fitted), None))
 
     def _fits(self, fit: Fit, values: Mapping[int, Tensor], sources: Sequence[int], cuts: Sequence[int]) -> Iterator[Found]:
@@ -202,7 +173,7 @@ class _Search:
                 x, y = layout.maps(values[source]), values[cut].flatten(1)
                 if x.shape[:2] != y.shape or x[0, 0].numel() == 1:
                     continue
-                slack = _rounding(x, y, torch.finfo(self.example.dtype).eps)
+                slack = rounding(x, y, torch.finfo(self.example.dtype).eps)
                 if pool := fit(x, y, slack, self.calls[cut].name):
                     yield self._describe(source, cut, layout, pool, pool.label)
                 elif any(torch.equal(values[source][:, place], y) for place in range(layout.prefix)):
@@ -348,40 +319,3 @@ class _Search:
             f"pooling={visit.module!r}" for visit in self._visits()
         )
         return f"{why}; {hint}{more}."
-
-
-def _rounding(maps: Tensor, pooled: Tensor, epsilon: float) -> float:
-    """How far a pooling may be off: its sums are made in single precision, its result is in the network's own."""
-    single = torch.finfo(torch.float32).eps
-    return (16 * single * maps.abs().max() + 2 * max(epsilon - single, 0) * pooled.abs().max()).item() + 1e-30
-
-
-def _known(maps: Tensor, pooled: Tensor, slack: float, name: str) -> GlobalPool | None:
-    """The pooling without a parameter that was computed; where several would give the same, the one that its name says."""
-    known: list[GlobalPool] = [AveragePool(), MaxPool(), AverageMaxPool()]
-    fitting = [pool for pool in known if (pool(maps) - pooled).abs().max() <= slack]
-    if len(fitting) > 1:  # every cell of every map is the same, as where rectifiers are all at zero
-        return MaxPool() if "max" in name else AveragePool()
-    return fitting[0] if fitting else None
-
-
-def _fitted(maps: Tensor, pooled: Tensor, slack: float, name: str) -> GlobalPool | None:
-    """GeM or log-sum-exp with the strength that gives these numbers: both grow with it, so halving an interval finds it."""
-    if (pooled < maps.mean((2, 3)) - slack).any() or (pooled > maps.amax((2, 3)) + slack).any():
-        return None
-    kinds = [GeneralisedMeanPool, LogSumExpPool] if maps.min() >= 0 else [LogSumExpPool]
-    for kind in kinds:
-        low, high = (1 + 1e-6, 64.0) if kind is GeneralisedMeanPool else (1e-3, 64.0)
-        for _ in range(50):
-            middle = (low + high) / 2
-            below = (_of_strength(kind, middle)(maps) - pooled).double().sum() < 0
-            low, high = (middle, high) if below else (low, middle)
-        pool = _of_strength(kind, low)
-        if (pool(maps) - pooled).abs().max() <= 8 * slack:
-            return pool
-    return None
-
-
-def _of_strength(kind: type[GlobalPool], strength: float) -> GlobalPool:
-    pool = GeneralisedMeanPool(p=strength) if kind is GeneralisedMeanPool else LogSumExpPool(r=strength)
-    return pool.requires_grad_(False)

@@ -2,20 +2,21 @@
 
 import copy
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
-import numpy as np
 import torch
-from jaxtyping import Float, Int64
+from jaxtyping import Float
 from torch import Tensor, nn
 
 from gpcore.drawing.vector import save_sheet, sheet_svg
 from gpcore.errors import InsightError
-from gpcore.insight.evidence import Evidence
-from gpcore.inspection.drawn import evidence_sheet, found_sheet
+from gpcore.inspection.cells import CellEvidence
+from gpcore.inspection.drawn import found_sheet
 from gpcore.inspection.find import CLASS_TOKEN, Found, find, logits_of
 from gpcore.inspection.images import Picture, Preparation, Transform, as_batch
+from gpcore.inspection.swapped import Swapped, like
 from gpcore.inspection.trace import Detour, at_rest
 from gpcore.nets.pooling import POOLS, AttentionPool, GeneralisedMeanPool, GlobalPool
 
@@ -27,73 +28,13 @@ TOP = 5
 SUBJECTS = ("classes", "features")
 
 
-@dataclass(frozen=True)
-class CellEvidence(Evidence):
-    """The scores of one image taken apart, a row for each of `labels`, all of them classes (or pooled features).
-
-    Where it `is_exact`, cells and remainder are the network's own sum. Where not, `how` names the linearisation, and the
-    remainder is what it leaves over.
-    """
-
-    labels: Int64[Tensor, " rows"]
-    is_exact: bool
-    how: str
-    picture: np.ndarray
-
-    def _repr_html_(self) -> str:
-        return sheet_svg(evidence_sheet(self, self.labels.tolist(), self.picture, self.how))
-
-    def save(self, path: str | Path) -> None:
-        """Draw the highest scores over the image, as a file whose name ends in `.png` or `.svg`."""
-        save_sheet(evidence_sheet(self, self.labels.tolist(), self.picture, self.how), Path(path))
-
-
-class Swapped(nn.Module):
-    """A network with another pooling in the place of its own, on the same weights: a module like the network itself."""
-
-    def __init__(self, model: nn.Module, found: Found, pool: nn.Module) -> None:
-        super().__init__()
-        self.model, self.pool, self.found = model, pool, found
-
-    def forward(self, x: Float[Tensor, "n ..."]) -> Float[Tensor, "n classes"]:
-        def instead(maps: Tensor, pooled: Tensor) -> Tensor:
-            return self.pool(self.found.layout.maps(maps)).to(pooled.dtype).reshape(pooled.shape)
-
-        with Detour(self.found.maps, self.found.pooled, instead):
-            return logits_of(self.model(x))
-
-    def accuracy(self, loader: Iterable[tuple[Tensor, Tensor]]) -> float:
-        """The fraction of a loader's images whose highest score is that of their label."""
-        return accuracy(self, loader)
-
-
-def accuracy(model: nn.Module, loader: Iterable[tuple[Tensor, Tensor]]) -> float:
-    """The fraction of images answered right; `loader` gives batches of images and labels.
-
-    Raises:
-        InsightError: it gives none.
-    """
-    right = seen = 0
-    with at_rest(model):
-        for images, labels in loader:
-            answers = logits_of(model(like(model, images))).flatten(1).argmax(1).cpu()
-            right, seen = right + int((answers == torch.as_tensor(labels).cpu()).sum()), seen + len(answers)
-    if not seen:
-        raise InsightError("The loader gives no images: give batches of images and labels.")
-    return right / seen
-
-
-def like(model: nn.Module, x: Tensor) -> Tensor:
-    """A batch on the network's device and in its precision."""
-    weight = next((each for each in model.parameters() if each.is_floating_point()), x)
-    return x.to(weight.device, weight.dtype)
-
-
 class Inside:
     """What `inspect` found in a network, and what can be done with it; the network itself stays as it is."""
 
-    def __init__(self, model: nn.Module, found: Found, preparation: Preparation, transform: Transform) -> None:
-        self.model, self.found = model, found
+    def __init__(
+        self, model: nn.Module, found: Found, preparation: Preparation, transform: Transform, classes: Sequence[str]
+    ) -> None:
+        self.model, self.found, self.classes = model, found, classes
         self._preparation, self._transform = preparation, transform
 
     def __repr__(self) -> str:
@@ -210,14 +151,16 @@ class Inside:
         remainders = constant + weights @ pool.remainder(own)[0]
         name = "bias" if is_exact else "the linearisation's constant"
         how = "cells of the pooled maps" if is_exact else f"linearised: {', '.join(self.found.between)}"
-        return self._evidence(x, shares, remainders, scores[0], name, torch.arange(len(shares)), is_exact, how)
+        labels = torch.arange(len(shares))
+        return self._evidence(x, shares, remainders, scores[0], name, labels, self._named(labels), is_exact, how)
 
     def _of_features(self, x: Tensor) -> CellEvidence:
         pool = self._pool()
         maps = self.features(x)
         shares, remainders, scores = (part[0] for part in (pool.weights(maps) * maps, pool.remainder(maps), pool(maps)))
-        named = pool.remainder_name or "nothing"
-        return self._evidence(x, shares, remainders, scores, named, torch.arange(len(shares)), True, "cells of each map")
+        labels, rest = torch.arange(len(shares)), pool.remainder_name or "nothing"
+        names = tuple(f"feature {label}" for label in labels.tolist())
+        return self._evidence(x, shares, remainders, scores, rest, labels, names, True, "cells of each map")
 
     def _of_cells(self, x: Tensor, classes: Sequence[int] | None) -> CellEvidence:
         """Each cell's values times the score's gradient with respect to them, where the pooling is not a known function."""
@@ -240,13 +183,16 @@ class Inside:
         rest = (
             "the class token and the linearisation's constant" if self.found.layout.prefix else "the linearisation's constant"
         )
-        return self._evidence(x, shares, chosen - shares.sum((1, 2)), chosen, rest, labels, False, how)
+        return self._evidence(x, shares, chosen - shares.sum((1, 2)), chosen, rest, labels, self._named(labels), False, how)
 
     def _evidence(
-        self, x: Tensor, shares: Tensor, remainders: Tensor, scores: Tensor, name: str, labels: Tensor, is_exact: bool, how: str
+        self, x: Tensor, shares: Tensor, remainders: Tensor, scores: Tensor, rest: str, labels: Tensor, *about: Any
     ) -> CellEvidence:
         picture = self._preparation.shown(x[0])
-        return CellEvidence(shares, torch.ones_like(shares), remainders, scores, name, labels, is_exact, how, picture)
+        return CellEvidence(shares, torch.ones_like(shares), remainders, scores, rest, labels, *about, picture)
+
+    def _named(self, labels: Tensor) -> tuple[str, ...]:
+        return tuple(self.classes[label] if label < len(self.classes) else str(label) for label in labels.tolist())
 
     def _pool(self) -> GlobalPool:
         if self.found.pool is None:
@@ -267,6 +213,7 @@ def _only(found: CellEvidence, classes: Sequence[int]) -> CellEvidence:
         remainders=found.remainders[rows],
         scores=found.scores[rows],
         labels=found.labels[rows],
+        names=tuple(found.names[row] for row in classes),
     )
 
 
@@ -275,6 +222,7 @@ def inspect(
     example: Picture | tuple[int, int, int] | None = None,
     pooling: str | int | None = None,
     transform: Transform | None = None,
+    classes: Sequence[str] = (),
 ) -> Inside:
     """Finds the global pooling of any network, without changing the network.
 
@@ -286,6 +234,7 @@ def inspect(
         example: an image, or the (channels, height, width) of one; by default what timm's configuration says, or 224×224.
         pooling: where several places could be meant, which: a module's name, or its number in the sentence that asks.
         transform: makes the network's input of a PIL image; by default the usual preparation of ImageNet's networks.
+        classes: the classes' names, for drawings.
 
     Raises:
         InsightError: the network has no global pooling, or several, or does not take the example.
@@ -307,4 +256,4 @@ def inspect(
             f"The network does not take an image of {shape} ({str(error).strip().splitlines()[0]}): give `example`, an image "
             "or the (channels, height, width) of one."
         ) from error
-    return Inside(model, found, preparation, prepare)
+    return Inside(model, found, preparation, prepare, classes)

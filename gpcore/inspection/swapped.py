@@ -1,0 +1,52 @@
+"""A network with another pooling in the place of its own, and how often a network is right."""
+
+from collections.abc import Iterable
+
+import torch
+from jaxtyping import Float
+from torch import Tensor, nn
+
+from gpcore.errors import InsightError
+from gpcore.inspection.find import Found, logits_of
+from gpcore.inspection.trace import Detour, at_rest
+
+
+class Swapped(nn.Module):
+    """A network with another pooling in the place of its own, on the same weights: a module like the network itself."""
+
+    def __init__(self, model: nn.Module, found: Found, pool: nn.Module) -> None:
+        super().__init__()
+        self.model, self.pool, self.found = model, pool, found
+
+    def forward(self, x: Float[Tensor, "n ..."]) -> Float[Tensor, "n classes"]:
+        def instead(maps: Tensor, pooled: Tensor) -> Tensor:
+            return self.pool(self.found.layout.maps(maps)).to(pooled.dtype).reshape(pooled.shape)
+
+        with Detour(self.found.maps, self.found.pooled, instead):
+            return logits_of(self.model(x))
+
+    def accuracy(self, loader: Iterable[tuple[Tensor, Tensor]]) -> float:
+        """The fraction of a loader's images whose highest score is that of their label."""
+        return accuracy(self, loader)
+
+
+def accuracy(model: nn.Module, loader: Iterable[tuple[Tensor, Tensor]]) -> float:
+    """The fraction of images answered right; `loader` gives batches of images and labels.
+
+    Raises:
+        InsightError: it gives none.
+    """
+    right = seen = 0
+    with at_rest(model):
+        for images, labels in loader:
+            answers = logits_of(model(like(model, images))).flatten(1).argmax(1).cpu()
+            right, seen = right + int((answers == torch.as_tensor(labels).cpu()).sum()), seen + len(answers)
+    if not seen:
+        raise InsightError("The loader gives no images: give batches of images and labels.")
+    return right / seen
+
+
+def like(model: nn.Module, x: Tensor) -> Tensor:
+    """A batch on the network's device and in its precision."""
+    weight = next((each for each in model.parameters() if each.is_floating_point()), x)
+    return x.to(weight.device, weight.dtype)
