@@ -185,6 +185,7 @@ def test_where_none_or_several_are_found_the_sentence_says_what_settles_it():
         assert inside.found.title == title
         found = inside.evidence(image)
         assert (found.totals - inside.scores(image)[0]).abs().max() < 1e-5
+        assert found.remainder_name == "bias and the other places"
     with pytest.raises(InsightError, match="pooling is 'trunk': choose pooling=1"):
         gpcore.inspect(model, (3, 8, 8), pooling="trunk")
 

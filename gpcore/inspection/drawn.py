@@ -9,7 +9,7 @@ from gpcore.drawing.panels import signed
 from gpcore.drawing.sheets import Bar, Matrix, Outline, Photograph, Sheet, Text
 from gpcore.figures.answer_sheets import data_url
 from gpcore.insight.evidence import Evidence
-from gpcore.inspection.find import Found
+from gpcore.inspection.found import Found
 
 SHOWN = 3
 """Scores that are drawn, the highest first."""

@@ -7,7 +7,6 @@ Which pooling it was, is not read off a name: the vector must *be* the mean, or 
 import math
 import re
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any
 
 import torch
@@ -16,9 +15,10 @@ from torch import Tensor, nn
 from torch.utils._pytree import tree_leaves
 
 from gpcore.errors import InsightError
+from gpcore.inspection.found import CLASS_TOKEN, Found
 from gpcore.inspection.layouts import Layout
 from gpcore.inspection.recognition import Fit, fitted_pool, known_pool, rounding
-from gpcore.inspection.trace import Call, Glance, Recorder, Site, Visit, at_rest, record
+from gpcore.inspection.trace import Call, Glance, Recorder, Visit, at_rest, record
 from gpcore.nets.pooling import GlobalPool
 
 AFFINE = re.compile(
@@ -36,47 +36,6 @@ REACH = 7
 
 MOST_PREFIX = 16
 """Tokens at most before those of the patches: the class token and registers."""
-
-CLASS_TOKEN = "the class token"
-
-
-@dataclass(frozen=True)
-class Found:
-    """A network's global pooling.
-
-    `maps` and `pooled` are where the last maps and the vector that they become are made. `pool` is the pooling that was
-    recognised, None for one that is not a known function of the maps alone, named by `title`; the evidence for that is taken
-    at `source`. `between` names what is not linear behind it: nothing, if the class scores are sums of cells.
-    """
-
-    maps: Site
-    pooled: Site
-    layout: Layout
-    pool: GlobalPool | None
-    title: str
-    place: str
-    classifier: str
-    between: tuple[str, ...]
-    shape: tuple[int, int, int]
-    classes: int
-    source: Site
-
-    @property
-    def is_exact(self) -> bool:
-        """Whether cells add up to the class scores by the network's own arithmetic, with nothing linearised."""
-        return self.pool is not None and not self.between
-
-    @property
-    def sentence(self) -> str:
-        """What was found, and what can be said of it."""
-        channels, rows, columns = self.shape
-        found = f"{self.title} of {channels} maps of {rows}×{columns} cells, in {self.place}; behind it {self.classifier}."
-        if self.is_exact:
-            return f"{found} Cells add up to each class's score exactly."
-        if self.pool is None:
-            return f"{found} Its cells' shares of a class's score are a linearisation: each value times its gradient."
-        bent = f"{', '.join(self.between)} between those and the classes {'are' if len(self.between) > 1 else 'is'} not linear"
-        return f"{found} Cells add up to each pooled feature exactly; {bent}: shares of a class's score are a linearisation."
 
 
 def find(model: nn.Module, example: Float[Tensor, "n ..."], pooling: str | int | None = None) -> Found:
@@ -256,6 +215,7 @@ class _Search:
             (shape[0], shape[1], shape[2]),
             math.prod(self.calls[self.last].shape[1:]),
             origin.site,
+            "bias" if self._all_pass(cut) else "bias and the other places",
         )
 
     def _behind(self, cut: int) -> list[int]:

@@ -14,7 +14,8 @@ from gpcore.drawing.vector import save_sheet, sheet_svg
 from gpcore.errors import InsightError
 from gpcore.inspection.cells import CellEvidence
 from gpcore.inspection.drawn import found_sheet
-from gpcore.inspection.find import CLASS_TOKEN, Found, find, logits_of
+from gpcore.inspection.find import find, logits_of
+from gpcore.inspection.found import CLASS_TOKEN, Found
 from gpcore.inspection.images import Picture, Preparation, Transform, as_batch
 from gpcore.inspection.swapped import Swapped, like
 from gpcore.inspection.trace import Detour, at_rest
@@ -149,18 +150,34 @@ class Inside:
         # The bias is what the network answers to features of zero: not what is left over, so that a total can be wrong.
         constant = scores[1] if is_exact else scores[0] - weights @ pooled[0]
         remainders = constant + weights @ pool.remainder(own)[0]
-        name = "bias" if is_exact else "the linearisation's constant"
-        how = "cells of the pooled maps" if is_exact else f"linearised: {', '.join(self.found.between)}"
         labels = torch.arange(len(shares))
-        return self._evidence(x, shares, remainders, scores[0], name, labels, self._named(labels), is_exact, how)
+        return self._evidence(
+            x,
+            shares,
+            remainders=remainders,
+            scores=scores[0],
+            remainder_name=self.found.rest if is_exact else "the linearisation's constant",
+            labels=labels,
+            names=self._named(labels),
+            is_exact=is_exact,
+            how="cells of the pooled maps" if is_exact else f"linearised: {', '.join(self.found.between)}",
+        )
 
     def _of_features(self, x: Tensor) -> CellEvidence:
         pool = self._pool()
         maps = self.features(x)
         shares, remainders, scores = (part[0] for part in (pool.weights(maps) * maps, pool.remainder(maps), pool(maps)))
-        labels, rest = torch.arange(len(shares)), pool.remainder_name or "nothing"
-        names = tuple(f"feature {label}" for label in labels.tolist())
-        return self._evidence(x, shares, remainders, scores, rest, labels, names, True, "cells of each map")
+        return self._evidence(
+            x,
+            shares,
+            remainders=remainders,
+            scores=scores,
+            remainder_name=pool.remainder_name,
+            labels=torch.arange(len(shares)),
+            names=tuple(f"feature {label}" for label in range(len(shares))),
+            is_exact=True,
+            how="cells of each map",
+        )
 
     def _of_cells(self, x: Tensor, classes: Sequence[int] | None) -> CellEvidence:
         """Each cell's values times the score's gradient with respect to them, where the pooling is not a known function."""
@@ -179,17 +196,21 @@ class Inside:
         shares = torch.stack([_plain(self.found.layout.maps(product)).sum(1)[0] for product in products])
         chosen = _plain(scores)[labels]
         what = "before the last attention" if self.found.title == CLASS_TOKEN else f"before {self.found.title}"
-        how = f"linearised: each value {what} times its gradient"
-        rest = (
-            "the class token and the linearisation's constant" if self.found.layout.prefix else "the linearisation's constant"
+        constant = "the linearisation's constant"
+        return self._evidence(
+            x,
+            shares,
+            remainders=chosen - shares.sum((1, 2)),
+            scores=chosen,
+            remainder_name=f"{CLASS_TOKEN} and {constant}" if self.found.layout.prefix else constant,
+            labels=labels,
+            names=self._named(labels),
+            is_exact=False,
+            how=f"linearised: each value {what} times its gradient",
         )
-        return self._evidence(x, shares, chosen - shares.sum((1, 2)), chosen, rest, labels, self._named(labels), False, how)
 
-    def _evidence(
-        self, x: Tensor, shares: Tensor, remainders: Tensor, scores: Tensor, rest: str, labels: Tensor, *about: Any
-    ) -> CellEvidence:
-        picture = self._preparation.shown(x[0])
-        return CellEvidence(shares, torch.ones_like(shares), remainders, scores, rest, labels, *about, picture)
+    def _evidence(self, x: Tensor, shares: Tensor, **rows: Any) -> CellEvidence:
+        return CellEvidence(maps=shares, weights=torch.ones_like(shares), picture=self._preparation.shown(x[0]), **rows)
 
     def _named(self, labels: Tensor) -> tuple[str, ...]:
         return tuple(self.classes[label] if label < len(self.classes) else str(label) for label in labels.tolist())

@@ -7,7 +7,8 @@ from jaxtyping import Float
 from torch import Tensor, nn
 
 from gpcore.errors import InsightError
-from gpcore.inspection.find import Found, logits_of
+from gpcore.inspection.find import logits_of
+from gpcore.inspection.found import Found
 from gpcore.inspection.trace import Detour, at_rest
 
 
