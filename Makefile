@@ -63,8 +63,7 @@ evidence: .venv/installed
 	$(MAKE) sealed
 
 sealed: .venv/installed
-	$(BIN)/python -c "from gpcore.runs.selection import follows_recipe; from gpcore.runs.store import Store; \
-	  Store('checkpoints').seal(lambda run: follows_recipe(run.recipe) and run.recipe.seed == 0)"
+	$(BIN)/python -m gpcore seal --store checkpoints
 
 # The pictures of the Classify page, from FashionMNIST test items.
 examples: .venv/installed

@@ -5,7 +5,7 @@ import sys
 import typer
 
 from gpcore.cli.result_commands import calibrate, classify, evaluate, export, maps, report, runs
-from gpcore.cli.training_commands import queue, study, train, worker
+from gpcore.cli.training_commands import queue, seal, study, train, worker
 from gpcore.errors import GpcoreError
 
 app = typer.Typer(
@@ -14,7 +14,7 @@ app = typer.Typer(
     add_completion=False,
     pretty_exceptions_enable=False,
 )
-for command in (train, queue, worker, runs, study, report, evaluate, classify, calibrate, maps, export):
+for command in (train, queue, worker, runs, study, report, evaluate, classify, calibrate, maps, export, seal):
     app.command()(command)
 
 

@@ -183,6 +183,14 @@ def study(
     raise typer.Exit(study_progress.report(members(asked, opened, others), as_json))
 
 
+def seal(store: StoreOption = RUNS) -> None:
+    """Reduce a store to what it ships: no training states or logs; every epoch's weights of whole recipes with seed 0 only."""
+    from gpcore.runs.selection import follows_recipe
+    from gpcore.runs.store import Store
+
+    Store(store).seal(lambda run: follows_recipe(run.recipe) and run.recipe.seed == 0)
+
+
 def _shown(events: Iterator[Any], epochs: int, run: str) -> None:
     """Draw the events as a progress bar on standard error; where no bar can be drawn, a line an epoch."""
     from gpcore.training.fit import BatchesDone, EpochDone, Evaluating

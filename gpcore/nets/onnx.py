@@ -1,12 +1,14 @@
 """A network as an ONNX file, for programs without PyTorch."""
 
 import contextlib
+import importlib.util
 import io
 import warnings
 from pathlib import Path
 
 import torch
 
+from gpcore.errors import GpcoreError
 from gpcore.nets.convnet import ConvNet
 
 
@@ -14,8 +16,11 @@ def write_onnx(network: ConvNet, image_shape: tuple[int, int, int], path: Path) 
     """Write `scores = network(images)` for any number of images of shape (channels, height, width), values in [0, 1].
 
     Raises:
+        GpcoreError: the package onnxscript is not installed.
         OSError: the file can't be written.
     """
+    if not importlib.util.find_spec("onnxscript"):
+        raise GpcoreError("Writing ONNX needs the package onnxscript: `pip install 'poolscope[onnx]'`.")
     path.parent.mkdir(parents=True, exist_ok=True)
     example = torch.zeros(2, *image_shape)
     with warnings.catch_warnings(), contextlib.redirect_stdout(io.StringIO()):  # the exporter chats
