@@ -104,7 +104,7 @@ def test_a_study_is_queued_trained_and_judged(empty_environment: Path, images: P
     next(button for button in page.button if button.label == "Train what is missing").click()
     assert "of 4 runs were queued" in shown(page.run())
     tiny.wait_until(store.idle, 200)
-    for process in started_workers.started_by_pages(store).values():
+    for process in started_workers.of(store).processes.values():
         process.kill()
         process.wait()
     text = shown(page.run())

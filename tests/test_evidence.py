@@ -208,19 +208,6 @@ def test_the_way_leads_from_the_mean_through_log_sum_exp_to_the_maximum():
     assert (way.diff(dim=0) >= -3e-4).all()  # a division by 1/1024 leaves float32 with an error of about that size
 
 
-def test_gem_is_the_literal_formula_and_is_refused_below_zero():
-    maps = torch.rand(5, 10, 3, 3)
-    torch.testing.assert_close(swap.swapped(maps, 2.0, "GeM"), (maps**3).mean((2, 3)) ** (1 / 3))
-    torch.testing.assert_close(swap.generalised_mean_pool(1000 * maps, 200.0), 1000 * maps.amax((2, 3)), rtol=0.02, atol=0)
-    assert swap.generalised_mean_pool(torch.zeros(1, 1, 2, 2), 3.0).tolist() == [[0.0]]
-    assert swap.allows_gem(maps)
-    assert not swap.allows_gem(maps - 1)
-    with pytest.raises(InsightError, match="GeM is defined for values of 0 and more"):
-        swap.swapped(maps - 1, 2.0, "GeM")
-    with pytest.raises(InsightError, match="path is 'median': choose one of log-sum-exp, GeM"):
-        swap.swapped(maps, 2.0, "median")
-
-
 @pytest.mark.parametrize(("pool", "place"), [("gap", 0), ("gmp", -1)])
 def test_the_curve_meets_the_trained_accuracy_at_the_trained_pooling(pool, place, small_dataset):
     network = frozen(pool, seed=7)

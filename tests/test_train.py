@@ -246,7 +246,7 @@ def test_runs_left_in_the_queue_go_on_when_a_server_starts(empty_environment, im
     claim.lock.release()  # the machine went down while it was being trained
     assert not AppTest.from_file(tiny.ROOT / "dashboard/navigation.py", default_timeout=60).run().exception
     tiny.wait_until(lambda: left.run(run).status == "finished")
-    for process in started_workers.started_by_pages(left).values():
+    for process in started_workers.of(left).processes.values():
         process.kill()
         process.wait()
 

@@ -1,7 +1,5 @@
 """Networks and datasets that all visitors share."""
 
-import threading
-from dataclasses import dataclass
 from pathlib import Path
 
 import streamlit as st
@@ -17,16 +15,8 @@ from ui import stores
 torch.set_num_threads(1)
 
 
-@dataclass(frozen=True)
-class SharedNetwork:
-    """A network that all visitors share, and the lock to hold while using it for anything that leaves traces in it."""
-
-    network: ConvNet
-    lock: threading.Lock
-
-
-def network(run: Run, epoch: int | None = None) -> SharedNetwork:
-    """A run's network after an epoch (the last by default), loaded once however many visitors look at it.
+def network(run: Run, epoch: int | None = None) -> ConvNet:
+    """Returns a run's network after an epoch, by default the last; loaded once for all visitors, so never change it.
 
     Raises:
         CheckpointError: there are no weights of that epoch, or they are damaged.
@@ -38,8 +28,8 @@ def network(run: Run, epoch: int | None = None) -> SharedNetwork:
 
 
 @st.cache_resource(max_entries=256, show_spinner=False)
-def _network(_run: Run, epoch: int, path: str, written: int) -> SharedNetwork:
-    return SharedNetwork(_run.network(epoch), threading.Lock())
+def _network(_run: Run, epoch: int, path: str, written: int) -> ConvNet:
+    return _run.network(epoch)
 
 
 def dataset(name: str) -> Dataset:

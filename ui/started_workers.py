@@ -31,7 +31,7 @@ def start_missing(store: Store) -> None:
     Raises:
         StoreError: one broke down; it is not started again before `forget_broken`.
     """
-    started = _of(store)
+    started = of(store)
     with started.lock:
         launcher.start_missing(store, stores.data_folder(), started.processes)
         trouble = launcher.broken_down(store, started.processes)
@@ -39,14 +39,9 @@ def start_missing(store: Store) -> None:
         raise StoreError(trouble)
 
 
-def started_by_pages(store: Store) -> dict[int, subprocess.Popen]:
-    """The workers that pages of this server have started, by their slot."""
-    return _of(store).processes
-
-
 def forget_broken(store: Store) -> None:
     """Let workers that broke down be started again."""
-    started = _of(store)
+    started = of(store)
     with started.lock:
         for slot in [slot for slot, process in started.processes.items() if process.poll() is not None]:
             del started.processes[slot]
@@ -64,5 +59,6 @@ def _go_on(folder: Path) -> None:
             start_missing(Store(folder))
 
 
-def _of(store: Store) -> _Started:
+def of(store: Store) -> _Started:
+    """Returns the workers that this server has started for a store."""
     return _started(str(store.folder.absolute()))

@@ -37,19 +37,19 @@ def over_epochs(lines: Sequence[PlotLine], title: str, percent: bool) -> go.Figu
     return layout(figure, HEIGHT)
 
 
-def from_mean_to_max(lines: Sequence[PlotLine], at: float, parameter: str) -> go.Figure:
-    """Accuracy along the way from the mean to the maximum, `at` being where the slider stands.
+def from_mean_to_max(lines: Sequence[PlotLine], at: float) -> go.Figure:
+    """Draws the accuracy from the mean to the maximum, with a line at the slider's position `at`.
 
     The x axis is the binary logarithm of the strength, with the mean and the maximum one step beyond its ends.
     """
     figure = go.Figure()
     for line in lines:
         placed = PlotLine(line.name, line.colour, places(line.x), line.y, line.marked, line.dash, [named(s) for s in line.x])
-        _add(figure, placed, f"{parameter} %{{text}}", "%{y:.2%}")
+        _add(figure, placed, "r %{text}", "%{y:.2%}")
     strengths = lines[0].x
     figure.add_vline(places(strengths)[list(strengths).index(at)], line={"color": NEUTRAL, "dash": "dot"})
     ticks = [0, *range(1, len(strengths) - 1, 2), len(strengths) - 1]
-    figure.update_xaxes(title=parameter, tickvals=ticks, ticktext=[named(strengths[place]) for place in ticks])
+    figure.update_xaxes(title="r", tickvals=ticks, ticktext=[named(strengths[place]) for place in ticks])
     figure.update_yaxes(title="accuracy on the test images", tickformat=PERCENT)
     return layout(figure, HEIGHT)
 

@@ -31,7 +31,7 @@ def history(networks: Sequence[ConvNet]) -> History:
     return History(copy.deepcopy(networks[0]).to("meta"), {name: value.detach() for name, value in (weights | buffers).items()})
 
 
-def lead(scores: Float[Tensor, "epochs classes"], label: int) -> Float[Tensor, " epochs"]:
-    """By how much a class's score is ahead of the best other one; above 0 it is the largest."""
-    others = scores.index_fill(1, torch.tensor(label), -torch.inf)
-    return scores[:, label] - others.amax(1)
+def lead(scores: Float[Tensor, "*several classes"], label: int) -> Float[Tensor, "*several"]:
+    """Returns how far a class's score is ahead of the best other one; above 0 it is the largest."""
+    others = scores.index_fill(-1, torch.tensor(label), -torch.inf)
+    return scores[..., label] - others.amax(-1)

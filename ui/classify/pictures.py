@@ -117,7 +117,7 @@ def answered(picture: Picture, run: Run) -> Answer:
     key = Snapshot(run, run.record.epochs_done).key
     if key not in picture.answers:
         assert picture.prepared is not None
-        picture.answers[key] = answer(shared_networks.network(run).network, calibration(run), run.classes, picture.prepared)
+        picture.answers[key] = answer(shared_networks.network(run), calibration(run), run.classes, picture.prepared)
     return picture.answers[key]
 
 

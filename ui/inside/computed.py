@@ -35,7 +35,7 @@ def layers(snapshot: Snapshot, image_shape: tuple[int, int, int]) -> list[Layer]
 
 @st.cache_data(max_entries=64, show_spinner=False)
 def _layers(_snapshot: Snapshot, image_shape: tuple[int, int, int], key: tuple[str, int]) -> list[Layer]:
-    return layer_maps.layers(shared_networks.network(_snapshot.run, _snapshot.epoch).network, image_shape)
+    return layer_maps.layers(shared_networks.network(_snapshot.run, _snapshot.epoch), image_shape)
 
 
 def class_maps(snapshot: Snapshot, dataset: Dataset) -> Float[Tensor, "n classes rows columns"]:
@@ -45,19 +45,19 @@ def class_maps(snapshot: Snapshot, dataset: Dataset) -> Float[Tensor, "n classes
 
 @st.cache_resource(max_entries=32, show_spinner="Looking at all test images …")
 def _class_maps(_snapshot: Snapshot, _dataset: Dataset, key: tuple[str, int], name: str) -> Tensor:
-    return layer_maps.all_class_maps(shared_networks.network(_snapshot.run, _snapshot.epoch).network, _dataset.test)
+    return layer_maps.all_class_maps(shared_networks.network(_snapshot.run, _snapshot.epoch), _dataset.test)
 
 
-def curve(snapshot: Snapshot, dataset: Dataset, output: str, path: swap.Path) -> list[float]:
+def curve(snapshot: Snapshot, dataset: Dataset, output: str) -> list[float]:
     """The accuracy over the test images with every pooling from the mean to the maximum."""
-    return _curve(snapshot, dataset, output, path, snapshot.key, dataset.name)
+    return _curve(snapshot, dataset, output, snapshot.key, dataset.name)
 
 
-@st.cache_data(max_entries=256, show_spinner="Pooling all test images anew …")
+@st.cache_data(max_entries=256, show_spinner="Pooling all test images again …")
 def _curve(
-    _snapshot: Snapshot, _dataset: Dataset, output: str, path: swap.Path, key: tuple[str, int], name: str
+    _snapshot: Snapshot, _dataset: Dataset, output: str, key: tuple[str, int], name: str
 ) -> list[float]:
-    return swap.accuracy_curve(class_maps(_snapshot, _dataset), _dataset.test.labels, output, path)  # type: ignore[arg-type]
+    return swap.accuracy_curve(class_maps(_snapshot, _dataset), _dataset.test.labels, output)  # type: ignore[arg-type]
 
 
 def disagreement(first: Snapshot, second: Snapshot, dataset: Dataset) -> Disagreement:
@@ -71,7 +71,7 @@ def _answers_of(snapshot: Snapshot, dataset: Dataset) -> Answers:
 
 def scores(snapshot: Snapshot, dataset: Dataset) -> Float[Tensor, "n classes"]:
     """What a network scores every test image. Shared, so never to be changed."""
-    network = shared_networks.network(snapshot.run, snapshot.epoch).network
+    network = shared_networks.network(snapshot.run, snapshot.epoch)
     if network.has_class_maps:
         return network.pool(class_maps(snapshot, dataset))
     return _scores(snapshot, dataset, snapshot.key, dataset.name)
@@ -79,7 +79,7 @@ def scores(snapshot: Snapshot, dataset: Dataset) -> Float[Tensor, "n classes"]:
 
 @st.cache_resource(max_entries=32, show_spinner="Looking at all test images …")
 def _scores(_snapshot: Snapshot, _dataset: Dataset, key: tuple[str, int], name: str) -> Tensor:
-    return layer_maps.all_scores(shared_networks.network(_snapshot.run, _snapshot.epoch).network, _dataset.test)
+    return layer_maps.all_scores(shared_networks.network(_snapshot.run, _snapshot.epoch), _dataset.test)
 
 
 def moved_scores(snapshot: Snapshot, dataset: Dataset) -> Float[Tensor, "n classes"]:
@@ -94,7 +94,7 @@ def moved_scores(snapshot: Snapshot, dataset: Dataset) -> Float[Tensor, "n class
 @st.cache_resource(max_entries=32, show_spinner="Looking at all test images …")
 def _moved_scores(_snapshot: Snapshot, _dataset: Dataset, key: tuple[str, int], name: str) -> Tensor:
     return layer_maps.all_scores(
-        placement.moved(shared_networks.network(_snapshot.run, _snapshot.epoch).network), _dataset.test
+        placement.moved(shared_networks.network(_snapshot.run, _snapshot.epoch)), _dataset.test
     )
 
 

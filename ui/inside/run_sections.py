@@ -5,7 +5,6 @@ import math
 import pandas as pd
 import streamlit as st
 
-from gpcore.drawing.panels import signed
 from gpcore.figures import inside_curves as figures
 from gpcore.figures.inside_curves import PlotLine
 from gpcore.figures.twin_grids import colour_of
@@ -72,11 +71,8 @@ def _fate_lines(scene: Scene) -> list[PlotLine]:
 
 def show_swap(scene: Scene) -> None:
     """Another pooling on the same class maps: this image's scores, and the accuracy over all test images."""
-    every = [computed.class_maps(snapshot, scene.dataset) for snapshot in scene.snapshots]
-    path = _pick_path(all(map(swap.allows_gem, every)), min(float(maps.min()) for maps in every))
-    parameter = "r" if path == "log-sum-exp" else "p − 1"
     strength = st.select_slider(
-        f"Pooling: from the mean through {path} ({parameter}) to the maximum",
+        "Pooling: from the mean through log-sum-exp (r) to the maximum",
         swap.STRENGTHS,
         1.0,
         figures.named,
@@ -85,7 +81,7 @@ def show_swap(scene: Scene) -> None:
     )
     for place, column in enumerate(st.columns(2, gap="large")):
         look = scene.looks[place]
-        scores = swap.swapped(look.evidence.maps[None], strength, path)[0]
+        scores = swap.swapped(look.evidence.maps[None], strength)[0]
         answer = int(answers(output_of(scores[None], look.output)))
         with column:
             st.markdown(
@@ -100,32 +96,20 @@ def show_swap(scene: Scene) -> None:
                 )
             figure = figures.score_bars(scene.dataset.classes, scores.tolist(), look.scores.tolist(), colour_of(look))
             figure_shown(figure, f"swap-scores-{place}", f"{scene.names[place]}-swapped")
-    lines = _swap_lines(scene, path)
+    lines = _swap_lines(scene)
     _tell_accuracies(lines, strength)
-    figure_shown(figures.from_mean_to_max(lines, strength, parameter), "swap-curve", "mean-to-max")
+    figure_shown(figures.from_mean_to_max(lines, strength), "swap-curve", "mean-to-max")
     csv_button("Accuracy along the way", lambda: _line_rows(lines, "accuracy"), "mean-to-max.csv", "swap-csv")
 
 
-def _pick_path(gem_allowed: bool, lowest: float) -> swap.Path:
-    if gem_allowed:
-        return st.segmented_control(
-            "Way", ["log-sum-exp", "GeM"], default="log-sum-exp", key="way", bind="query-params", required=True
-        )
-    st.caption(
-        f"The way leads through log-sum-exp. GeM, mean(x^p)^(1/p), is not offered: it is defined for values of 0 and more, "
-        f"and these class maps are signed, down to {signed(lowest)}."
-    )
-    return "log-sum-exp"
-
-
-def _swap_lines(scene: Scene, path: swap.Path) -> list[PlotLine]:
+def _swap_lines(scene: Scene) -> list[PlotLine]:
     """A line for each network, on what its recipe takes answers from; where those are sigmoids, one on the logits too."""
     lines = []
     for snapshot, look, name in zip(scene.snapshots, scene.looks, scene.names, strict=True):
         place = swap.place_of(look.network.pool)
         marked = swap.STRENGTHS.index(place) if place in swap.STRENGTHS else None
         for output in dict.fromkeys([look.output, "logits"]):
-            accuracies = computed.curve(snapshot, scene.dataset, output, path)
+            accuracies = computed.curve(snapshot, scene.dataset, output)
             own = output == look.output
             title = name if own else f"{name}, answers from the logits"
             dash = "solid" if own else "dot"

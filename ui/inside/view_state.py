@@ -37,7 +37,7 @@ class Scene:
     def looks(self) -> list[Analysis]:
         return [
             Analysis(
-                shared_networks.network(snapshot.run, snapshot.epoch).network, snapshot.run.recipe.output, self.picked.image
+                shared_networks.network(snapshot.run, snapshot.epoch), snapshot.run.recipe.output, self.picked.image
             )
             for snapshot in self.snapshots
         ]

@@ -73,7 +73,7 @@ def _measured(lines: Sequence[PlotLine], runs: Sequence[Run], dataset: Dataset, 
 def _accuracy(
     _snapshot: Snapshot, _dataset: Dataset, disturbance: str, severity: float, key: tuple[str, int], name: str
 ) -> float:
-    network = shared_networks.network(_snapshot.run, _snapshot.epoch).network
+    network = shared_networks.network(_snapshot.run, _snapshot.epoch)
     return robustness.accuracy(network, _dataset.test, _snapshot.run.recipe.output, disturbance, severity)
 
 
@@ -93,7 +93,7 @@ def show_positions(found: dict[str, Run]) -> None:
     pieces = right.slider("Pieces of clutter", 0, MOST_PIECES, 0, key="pieces", bind="query-params")
     label = int(dataset.test.labels[index])
     maps = [
-        positions.slide(shared_networks.network(run).network, dataset.test.images, index, label, side, pieces) for run in runs
+        positions.slide(shared_networks.network(run), dataset.test.images, index, label, side, pieces) for run in runs
     ]
     for place, (run, position_map, column) in enumerate(zip(runs, maps, st.columns(2, gap="large"), strict=True)):
         with column:

@@ -1,11 +1,11 @@
 """What can be done with the runs of the Train page: choose, stop, resume, extend, repeat, rename and delete them."""
 
 from collections.abc import Callable, Sequence
-from typing import get_args
+from contextlib import AbstractContextManager
+from typing import Any, get_args
 
 import pandas as pd
 import streamlit as st
-from streamlit.elements.lib.mutable_popover_container import PopoverContainer
 
 from gpcore.errors import GpcoreError
 from gpcore.recipe import Pool
@@ -113,7 +113,7 @@ def _ask_deletion(run: RunRecord) -> None:
         _confirm(run, "Delete", "Delete it", lambda store: store.delete(run.id))
 
 
-def _popover(run: RunRecord, name: str, icon: str, help: str | None = None) -> PopoverContainer:
+def _popover(run: RunRecord, name: str, icon: str, help: str | None = None) -> AbstractContextManager[Any]:
     return st.popover(name, icon=f":material/{icon}:", help=help, key=f"{name}-of-{run.id}", on_change="rerun")
 
 
