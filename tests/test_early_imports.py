@@ -1,9 +1,11 @@
 """What is imported ahead of pages, in a server of its own."""
 
+import gc
 import subprocess
 import sys
 from pathlib import Path
 
+from ui.serving import early_imports
 from ui.serving.early_imports import NEEDED
 
 ROOT = Path(__file__).parents[1]
@@ -42,3 +44,9 @@ def test_a_page_that_is_asked_for_is_prepared() -> None:
 
 def test_a_file_prepares_nothing() -> None:
     assert imported("/static/js/index.js") == set()
+
+
+def test_a_module_that_is_missing_is_left_to_its_page() -> None:
+    early_imports._import(("a_module_of_another_version", "colorsys"))
+    assert "colorsys" in sys.modules
+    assert gc.isenabled()

@@ -1,12 +1,19 @@
 """What the page's header names, fetched; and a real browser that finds what it needs among it."""
 
 import re
+import shutil
 import urllib.request
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 import streamlit
 from playwright.sync_api import Page, expect
+from starlette.responses import HTMLResponse
+from starlette.testclient import TestClient
+from starlette.types import Receive, Scope, Send
+
+from ui.serving import preload
 
 STATIC = Path(streamlit.__file__).parent / "static"
 
@@ -49,3 +56,35 @@ def test_all_that_the_first_chart_needs_is_fetched_with_the_page(shipped_server:
     drawn_by = [each for each in wanted if re.search("DataFrame|Selectbox|BidiComponent", each)]
     assert len(drawn_by) == 3
     assert {f"static/{each}" for each in drawn_by} <= set(named(shipped_server))
+
+
+@pytest.fixture
+def static_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
+    """A copy of Streamlit's JavaScript that a test may damage."""
+    folder = tmp_path / "js"
+    shutil.copytree(STATIC / "static/js", folder)
+    monkeypatch.setattr(preload, "FOLDER", folder)
+    preload.modules.cache_clear()
+    yield folder
+    preload.modules.cache_clear()
+
+
+async def streamlits_page(scope: Scope, receive: Receive, send: Send) -> None:
+    await HTMLResponse("Streamlit's own")(scope, receive, send)
+
+
+def test_a_file_that_cannot_be_read_is_left_to_streamlit(static_folder: Path) -> None:
+    gone = next(static_folder.glob("Metric.*.js"))
+    gone.unlink()
+    gone.mkdir()
+    client = TestClient(preload.Preload(streamlits_page))
+    assert gone.name not in client.get("/").headers["link"]
+    assert "DataFrame" in client.get("/").headers["link"]
+    assert client.get(f"/static/js/{gone.name}").text == "Streamlit's own"
+
+
+def test_a_streamlit_that_keeps_its_files_elsewhere_serves_its_pages(static_folder: Path) -> None:
+    shutil.rmtree(static_folder)
+    answer = TestClient(preload.Preload(streamlits_page)).get("/")
+    assert answer.text == "Streamlit's own"
+    assert "link" not in answer.headers

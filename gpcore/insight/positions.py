@@ -1,4 +1,4 @@
-"""One item moved over a canvas: what a network makes of it at each place."""
+"""One item moved over a canvas: a network's scores at each place."""
 
 from dataclasses import dataclass
 
@@ -8,6 +8,7 @@ from torch import Tensor
 
 from gpcore.data.canvas import SIDE, Places, clutter, draw
 from gpcore.data.datasets import scaled
+from gpcore.insight.history import lead
 from gpcore.insight.layer_maps import SLICE
 from gpcore.nets.convnet import ConvNet
 
@@ -25,13 +26,11 @@ class PositionMap:
     @property
     def lead(self) -> Float[Tensor, "rows columns"]:
         """How far the item's own class is ahead of the best other one: above 0 the answer is right."""
-        own = self.scores[..., self.label]
-        others = self.scores.index_fill(2, torch.tensor(self.label), -torch.inf)
-        return own - others.amax(2)
+        return lead(self.scores, self.label)
 
     @property
     def share_right(self) -> float:
-        """At how many of the places the answer is right."""
+        """The share of places at which the answer is right."""
         return (self.lead > 0).float().mean().item()
 
 

@@ -54,9 +54,7 @@ def curve(snapshot: Snapshot, dataset: Dataset, output: str) -> list[float]:
 
 
 @st.cache_data(max_entries=256, show_spinner="Pooling all test images again …")
-def _curve(
-    _snapshot: Snapshot, _dataset: Dataset, output: str, key: tuple[str, int], name: str
-) -> list[float]:
+def _curve(_snapshot: Snapshot, _dataset: Dataset, output: str, key: tuple[str, int], name: str) -> list[float]:
     return swap.accuracy_curve(class_maps(_snapshot, _dataset), _dataset.test.labels, output)  # type: ignore[arg-type]
 
 
@@ -93,9 +91,7 @@ def moved_scores(snapshot: Snapshot, dataset: Dataset) -> Float[Tensor, "n class
 
 @st.cache_resource(max_entries=32, show_spinner="Looking at all test images …")
 def _moved_scores(_snapshot: Snapshot, _dataset: Dataset, key: tuple[str, int], name: str) -> Tensor:
-    return layer_maps.all_scores(
-        placement.moved(shared_networks.network(_snapshot.run, _snapshot.epoch)), _dataset.test
-    )
+    return layer_maps.all_scores(placement.moved(shared_networks.network(_snapshot.run, _snapshot.epoch)), _dataset.test)
 
 
 def kept_epochs(run: Run) -> list[int]:

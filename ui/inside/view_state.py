@@ -36,9 +36,7 @@ class Scene:
     @cached_property
     def looks(self) -> list[Analysis]:
         return [
-            Analysis(
-                shared_networks.network(snapshot.run, snapshot.epoch), snapshot.run.recipe.output, self.picked.image
-            )
+            Analysis(shared_networks.network(snapshot.run, snapshot.epoch), snapshot.run.recipe.output, self.picked.image)
             for snapshot in self.snapshots
         ]
 

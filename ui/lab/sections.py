@@ -92,9 +92,7 @@ def show_positions(found: dict[str, Run]) -> None:
     side = middle.slider("Width of the item (pixels)", SMALLEST, SIDE, ITEM, key="side", bind="query-params")
     pieces = right.slider("Pieces of clutter", 0, MOST_PIECES, 0, key="pieces", bind="query-params")
     label = int(dataset.test.labels[index])
-    maps = [
-        positions.slide(shared_networks.network(run), dataset.test.images, index, label, side, pieces) for run in runs
-    ]
+    maps = [positions.slide(shared_networks.network(run), dataset.test.images, index, label, side, pieces) for run in runs]
     for place, (run, position_map, column) in enumerate(zip(runs, maps, st.columns(2, gap="large"), strict=True)):
         with column:
             title = f"{run.record.title}: right at {position_map.share_right:.0%} of {position_map.lead.numel()} places"

@@ -1,7 +1,8 @@
-"""What pages take seconds to import, imported while a browser still fetches its part of Streamlit.
+"""Imports what pages need while a browser still fetches Streamlit's files: PyTorch takes seconds.
 
-Imports hinder each other, so a page's own come first: *Compare*, which opens first, draws its charts without PyTorch, and the
-others do without SciPy. That is a second of the time until the first chart (benchmarks/cold_start.py).
+Imports slow each other down, so a page's own come first: *Compare*, which opens first, draws its charts without PyTorch, and
+the others do without SciPy. This saves a second until the first chart (benchmarks/cold_start.py). A module that can't be
+imported here is left to the page that needs it, which then shows the error.
 """
 
 import contextlib
@@ -22,16 +23,16 @@ NEEDED = {
     "lab": ["torch", "scipy.stats"],
     "learn": ["torch"],
 }
-"""What a page begins with, by its path; `pandas` they all do."""
+"""What a page imports first, by its path; all of them import `pandas`."""
 
 IDLE_SECONDS = 3.0
-"""After which everything is imported, whichever page is asked for or none: a server may start long before its first visitor."""
+"""Time after which everything is imported, even without a visitor."""
 
 _one_at_a_time = threading.Lock()
 
 
 def at_start() -> None:
-    """Begin with what every page needs, and later go on with the rest."""
+    """Imports what every page needs now, and the rest later."""
     _begin("pandas")
     later = threading.Timer(IDLE_SECONDS, _import, [("torch", "scipy.stats")])
     later.daemon = True
@@ -46,13 +47,13 @@ def _begin(*modules: str) -> None:
 def _import(modules: tuple[str, ...]) -> None:
     with _one_at_a_time, _undisturbed():
         for name in modules:
-            importlib.import_module(name)
+            with contextlib.suppress(ImportError):
+                importlib.import_module(name)
 
 
 @contextlib.contextmanager
 def _undisturbed() -> Iterator[None]:
-    """Meanwhile nothing becomes garbage that is worth looking for, and the server's thread need not wait for its turn as long
-    as Python would let it: both cost a first visitor most of a second."""
+    """Pauses garbage collection and gives the server's thread its turn sooner; both cost a first visitor most of a second."""
     usual = sys.getswitchinterval()
     sys.setswitchinterval(0.0005)
     gc.disable()
@@ -65,7 +66,7 @@ def _undisturbed() -> Iterator[None]:
 
 
 class AheadOfPages:
-    """Begins with what a page needs as soon as a browser asks for its address."""
+    """Starts a page's imports as soon as a browser asks for its address."""
 
     def __init__(self, app: ASGIApp) -> None:
         self._app = app

@@ -1,12 +1,12 @@
-"""What a browser fetches while the server still imports: the code that draws what pages begin with.
+"""Names the JavaScript of a page's first elements in its header, and serves it from memory.
 
-Streamlit's page asks for the code of a kind of element when the first one arrives, some forty files, which is just when the
-server is busiest. A `Link` header (RFC 8288) names them with the page itself: a first visitor sees a chart a fifth of a second
-earlier (benchmarks/cold_start.py). And since Streamlit opens each file in another thread, which waits for the one that imports,
-they are answered for from memory: that is another half second. Where a Streamlit keeps its files elsewhere, there is nothing to
-name and nothing is lost.
+Streamlit's page asks for the code of a kind of element when the first one arrives: some forty files, just when the server is
+busiest. A `Link` header (RFC 8288) names them with the page itself, which shows a first visitor a chart a fifth of a second
+earlier (benchmarks/cold_start.py). Streamlit opens each file in a thread, which waits for the thread that imports; serving them
+from memory saves another half second. A file that is elsewhere or unreadable is not named, and Streamlit serves it as usual.
 """
 
+import contextlib
 import functools
 import re
 from pathlib import Path
@@ -19,29 +19,30 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 FOLDER = Path(streamlit.__file__).parent / "static" / "static" / "js"
 
 FIRST = ("Html", "DataFrame", "Selectbox", "BidiComponent", "DownloadButton", "Multiselect", "Metric")
-"""Streamlit's names for the kinds of elements."""
+"""Streamlit's names for the kinds of elements that pages begin with."""
 
 FOR_GOOD = "public, immutable, max-age=31536000"
-"""How long a browser may keep a file, as Streamlit says of the same ones: a file's name holds a hash of what is in it."""
+"""How long a browser may keep a file: the same as Streamlit's own answer, since a file's name holds a hash of its content."""
 
 IMPORTED = re.compile(rb"""(?:\bfrom|\bimport)\s*["']\./([\w.-]+\.js)["']""")
 
 
 @functools.cache
 def modules() -> dict[str, bytes]:
-    """The files of those elements and all that they import, by name."""
+    """Returns the files of those elements and all that they import, by name, as far as they can be read."""
     found: dict[str, bytes] = {}
     waiting = [path.name for name in FIRST for path in FOLDER.glob(f"{name}.*.js")]
     while waiting:
         name = waiting.pop(0)
         if name not in found:
-            found[name] = (FOLDER / name).read_bytes()
-            waiting += [each.decode() for each in IMPORTED.findall(found[name])]
+            with contextlib.suppress(OSError):
+                found[name] = (FOLDER / name).read_bytes()
+                waiting += [each.decode() for each in IMPORTED.findall(found[name])]
     return found
 
 
 class Preload:
-    """Names the modules in the header of every page, and answers whoever asks for one from memory."""
+    """Names the modules in the header of every page, and serves them from memory."""
 
     def __init__(self, app: ASGIApp) -> None:
         self._app = app
@@ -50,7 +51,7 @@ class Preload:
         async def named(message: Message) -> None:
             if message["type"] == "http.response.start":
                 headers = MutableHeaders(scope=message)
-                if headers.get("content-type", "").startswith("text/html"):
+                if modules() and headers.get("content-type", "").startswith("text/html"):
                     headers["link"] = ", ".join(f"<./static/js/{name}>; rel=modulepreload" for name in modules())
             await send(message)
 
