@@ -29,6 +29,10 @@ class ClaimLostError(StoreError):
     """Another worker has taken the run over, or it was deleted: whoever held it must not write any more."""
 
 
+class TrunkError(GpcoreError):
+    """A pretrained network is unknown, not installed, damaged, or can't be downloaded."""
+
+
 class TrainingError(GpcoreError):
     """Training can't go on, for example because the loss is no longer a number."""
 

@@ -15,7 +15,8 @@ from gpcore.errors import RecipeError
 
 Pool = Literal["gap", "gmp", "lse", "avgmax", "gem", "attention", "mlp", "mlp-dropout"]
 Placement = Literal["usual", "features"]
-DatasetName = Literal["fashion-mnist", "mnist", "kmnist", "cifar10", "canvas"]
+DatasetName = Literal["fashion-mnist", "mnist", "kmnist", "cifar10", "canvas", "clothes"]
+TrunkName = Literal["article", "efficientnet-lite0", "efficientnet-lite1"]
 Output = Literal["sigmoid", "logits"]
 Schedule = Literal["constant", "one-cycle"]
 Augmentation = Literal["none", "flip", "flip-crop", "photo"]
@@ -37,6 +38,8 @@ HEAD_LABELS: dict[Pool, str] = {
 FOLDER_PREFIX = "folder:"
 
 CANVAS_PREFIX = "canvas:"
+
+TIMM_PREFIX = "timm:"
 
 SMALLEST_ITEM, LARGEST_ITEM = 2, 100
 """Per cent of a canvas that an item can take (data/canvas.py)."""
@@ -71,6 +74,11 @@ class Recipe:
     name: str = _plain("article", "the recipe that this one started from")
     dataset: str = _plain("fashion-mnist", f"a known dataset, or {FOLDER_PREFIX}PATH for a folder of images")
     pool: Pool = _choice("gap", Pool, "the global pooling, or mlp: linear layers in its place")
+    trunk: str = _plain(
+        "article",
+        f"the layers before the head: article, six convolutions trained with it, or a pretrained network, frozen: "
+        f"{', '.join(get_args(TrunkName)[1:])}, or {TIMM_PREFIX}NAME for one of timm's",
+    )
     placement: Placement = _choice(
         "usual",
         Placement,
@@ -122,8 +130,22 @@ class Recipe:
             raise RecipeError(
                 f"dataset is {self.dataset!r}: choose one of {', '.join(get_args(DatasetName))}, or {FOLDER_PREFIX}PATH."
             )
+        if not _known_trunk(self.trunk):
+            raise RecipeError(
+                f"trunk is {self.trunk!r}: choose one of {', '.join(get_args(TrunkName))}, or {TIMM_PREFIX}NAME, for example "
+                f"{TIMM_PREFIX}resnet18."
+            )
+        if self.frozen and (self.augmentation, self.precision) != ("none", "float32"):
+            raise RecipeError(
+                f"trunk is {self.trunk!r}, whose features are computed once: augmentation must be none and precision float32."
+            )
         if not self.name or len(self.name) > 60:
             raise RecipeError(f"name is {self.name!r}: a recipe's name has 1 to 60 characters.")
+
+    @property
+    def frozen(self) -> bool:
+        """Whether the trunk is pretrained and the head alone is trained."""
+        return self.trunk != "article"
 
     def to_json(self) -> dict[str, Any]:
         """The recipe as a dictionary of plain values; `from_json` turns it back without loss."""
@@ -151,6 +173,10 @@ class Recipe:
 
 def _known_dataset(name: str) -> bool:
     return name in get_args(DatasetName) or (name.startswith(FOLDER_PREFIX) and len(name) > len(FOLDER_PREFIX))
+
+
+def _known_trunk(name: str) -> bool:
+    return name in get_args(TrunkName) or (name.startswith(TIMM_PREFIX) and len(name) > len(TIMM_PREFIX))
 
 
 def needs_size(pool: Pool) -> bool:
@@ -233,4 +259,21 @@ AUGMENTED = MODERN.but(
 SPRINT = MODERN.but(name="sprint", epochs=1, learning_rate=0.01, initialisation="kaiming", batch_size=32)
 """The article's accuracy from a single look at every image (benchmarks/speed.py sprint)."""
 
-RECIPES: dict[str, Recipe] = {"article": ARTICLE, "modern": MODERN, "augmented": AUGMENTED, "photo": PHOTO, "sprint": SPRINT}
+PHOTOGRAPHS = MODERN.but(
+    name="photographs",
+    dataset="clothes",
+    trunk="efficientnet-lite1",
+    epochs=6,
+    learning_rate=6e-3,
+    label_smoothing=0.1,
+)
+"""A head on a pretrained network's features, for photographs: chosen by five-fold cross-validation (docs/photographs.md)."""
+
+RECIPES: dict[str, Recipe] = {
+    "article": ARTICLE,
+    "modern": MODERN,
+    "augmented": AUGMENTED,
+    "photo": PHOTO,
+    "sprint": SPRINT,
+    "photographs": PHOTOGRAPHS,
+}

@@ -6,7 +6,7 @@ import streamlit as st
 import torch
 
 from gpcore.data.datasets import Dataset, test_split_only
-from gpcore.nets.convnet import ConvNet
+from gpcore.nets.network import Network
 from gpcore.runs.run import Run
 from ui import stores
 
@@ -15,7 +15,7 @@ from ui import stores
 torch.set_num_threads(1)
 
 
-def network(run: Run, epoch: int | None = None) -> ConvNet:
+def network(run: Run, epoch: int | None = None) -> Network:
     """Returns a run's network after an epoch, by default the last; loaded once for all visitors, so never change it.
 
     Raises:
@@ -28,7 +28,7 @@ def network(run: Run, epoch: int | None = None) -> ConvNet:
 
 
 @st.cache_resource(max_entries=256, show_spinner=False)
-def _network(_run: Run, epoch: int, path: str, written: int) -> ConvNet:
+def _network(_run: Run, epoch: int, path: str, written: int) -> Network:
     return _run.network(epoch)
 
 

@@ -1,6 +1,7 @@
 """Datasets as tensors: every image of a split in one uint8 tensor, so that no loop ever touches a single image."""
 
 import contextlib
+import dataclasses
 import urllib.error
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -12,7 +13,7 @@ import PIL.Image
 import PIL.ImageOps
 import torch
 from filelock import FileLock, Timeout
-from jaxtyping import Float, Int64, UInt8
+from jaxtyping import Float, Float16, Int64, UInt8
 from torch import Tensor
 
 from gpcore.data.canvas import canvases
@@ -25,9 +26,10 @@ FOLDER_SIZE = 64
 
 @dataclass(frozen=True)
 class Split:
-    """Images and their classes: `images` uint8 (n, channels, height, width), `labels` int64 (n,)."""
+    """Images and their classes: `images` uint8 (n, channels, height, width), or the features that a frozen trunk makes of them
+    in half precision, `labels` int64 (n,)."""
 
-    images: UInt8[Tensor, "n channels height width"]
+    images: UInt8[Tensor, "n channels height width"] | Float16[Tensor, "n channels height width"]
     labels: Int64[Tensor, " n"]
 
     def __len__(self) -> int:
@@ -60,9 +62,11 @@ class Dataset:
         return self.test.images.shape[1]
 
 
-def scaled(images: UInt8[Tensor, "n channels height width"]) -> Float[Tensor, "n channels height width"]:
-    """Pixels from 0..255 to [0, 1], as torchvision's `ToTensor` does."""
-    return images.float().div_(255)
+def scaled(
+    images: UInt8[Tensor, "n channels height width"] | Float16[Tensor, "n channels height width"],
+) -> Float[Tensor, "n channels height width"]:
+    """Pixels from 0..255 to [0, 1], as torchvision's `ToTensor` does; features as they are, in single precision."""
+    return images.float() if images.is_floating_point() else images.float().div_(255)
 
 
 def load_dataset(name: str, root: Path) -> Dataset:
@@ -142,6 +146,15 @@ def _draw_canvases(name: str, root: Path) -> Dataset:
     return Dataset(name, fashion.classes, *splits)
 
 
+PHOTO_FOLDERS = ("clothes",)
+"""Datasets that are folders of photographs under the folder of datasets, and ship with the project."""
+
+
+def _read_photographs(name: str, root: Path) -> Dataset:
+    """Photographs as they lie there, all of one size."""
+    return dataclasses.replace(read_folder(root / name), name=name)
+
+
 FASHION_CLASSES = (
     "T-shirt", "Trouser", "Pullover", "Dress", "Coat", "Sandal", "Shirt", "Sneaker", "Bag", "Ankle boot",
 )  # fmt: skip
@@ -152,6 +165,7 @@ DATASETS: dict[DatasetName, Callable[[str, Path], Dataset]] = {
     "kmnist": _grey_digits("KMNIST", ("o", "ki", "su", "tsu", "na", "ha", "ma", "ya", "re", "wo")),
     "cifar10": _read_cifar10,
     "canvas": _draw_canvases,
+    "clothes": _read_photographs,
 }
 
 
@@ -194,15 +208,23 @@ def _missing(name: str, source: str, root: Path) -> Iterator[None]:
         ) from error
 
 
-def read_folder(folder: Path) -> Dataset:
-    """A folder of images, one sub-folder per class.
+@dataclass(frozen=True)
+class Listing:
+    """The files of a folder of images with their labels, not read yet."""
+
+    classes: tuple[str, ...]
+    train: list[tuple[str, int]]
+    test: list[tuple[str, int]]
+
+
+def list_folder(folder: Path) -> Listing:
+    """The images of a folder with one sub-folder per class.
 
     With `train/` and `test/` inside, those are the splits. Without, every fifth image of each class, in the order of the
-    file names, is a test image. Images of one common size stay as they are; others are fitted into 64×64, the rest black.
-    The images are grey if all files are, else colour.
+    file names, is a test image.
 
     Raises:
-        DatasetError: no such folder, fewer than two classes, no images, or a file that is no image.
+        DatasetError: no such folder, fewer than two classes, or no images.
     """
     if not folder.is_dir():
         raise DatasetError(f"There is no folder {folder.absolute()}: give the path of a folder with one sub-folder per class.")
@@ -222,13 +244,22 @@ def read_folder(folder: Path) -> Dataset:
         )
     if not test_files:
         raise DatasetError(f"{folder} has no test images: give every class at least five images, or add a test/ folder.")
-    pictures = [_open_image(path) for path, _ in train_files + test_files]
-    images = _stack(pictures)
-    labels = torch.tensor([label for _, label in train_files + test_files])
-    count = len(train_files)
-    return Dataset(
-        FOLDER_PREFIX + str(folder), classes, Split(images[:count], labels[:count]), Split(images[count:], labels[count:])
-    )
+    return Listing(classes, train_files, test_files)
+
+
+def read_folder(folder: Path) -> Dataset:
+    """A folder of images (`list_folder`). Images of one common size stay as they are; others are fitted into 64×64, the rest
+    black. The images are grey if all files are, else colour.
+
+    Raises:
+        DatasetError: as `list_folder`, or a file is no image.
+    """
+    listed = list_folder(folder)
+    images = _stack([_open_image(path) for path, _ in listed.train + listed.test])
+    labels = torch.tensor([label for _, label in listed.train + listed.test])
+    count = len(listed.train)
+    train, test = Split(images[:count], labels[:count]), Split(images[count:], labels[count:])
+    return Dataset(FOLDER_PREFIX + str(folder), listed.classes, train, test)
 
 
 def _list_images(folder: Path) -> tuple[tuple[str, ...], list[tuple[str, int]]]:

@@ -75,13 +75,14 @@ class Step:
 class Prepared:
     """What came of a photograph.
 
-    `image` (28, 28) uint8 is what the network gets, `views` (n, 28, 28) are it and its variants, over which an answer is
-    averaged, `box` the part of the photograph that the image shows, and `steps` how it came about.
+    `image` uint8 is what the network gets, of shape (28, 28), or (channels, height, width) where a dataset has other images.
+    `views` are it and its variants, over which an answer is averaged, `box` is the part of the photograph that the image shows,
+    and `steps` are how it came about.
     """
 
     kind: Kind
-    image: Image
-    views: UInt8[np.ndarray, "n 28 28"]
+    image: UInt8[np.ndarray, "*channels height width"]
+    views: UInt8[np.ndarray, "n *channels height width"]
     box: Box
     steps: tuple[Step, ...]
 

@@ -10,7 +10,6 @@ from gpcore.drawing.theme import POOL_COLOURS
 from gpcore.figures.map_grids import MapGrid
 from gpcore.insight import layer_maps
 from gpcore.insight.analysis import Analysis
-from gpcore.nets.convnet import CLASS_MAPS
 
 
 def twin_grids(
@@ -32,7 +31,7 @@ def colour_of(look: Analysis) -> str:
 
 def _grid(look: Analysis, layer: int, classes: Sequence[str], spans: Tensor, sort: bool) -> MapGrid:
     maps = look.maps(layer)
-    of_classes = layer == len(look.network.network) or (layer == CLASS_MAPS and look.network.has_class_maps)
+    of_classes = layer == len(look.network.network) or (layer == look.network.class_maps_layer and look.network.has_class_maps)
     values = look.contributions(layer) if of_classes or sort else None
     numbers = layer_maps.order(values if sort else None, len(maps))
     return MapGrid(
@@ -43,7 +42,7 @@ def _grid(look: Analysis, layer: int, classes: Sequence[str], spans: Tensor, sor
         dead=frozenset(layer_maps.dead(maps).nonzero()[:, 0].tolist()),
         colour=colour_of(look),
         chosen=look.answer if of_classes else None,
-        weights=look.evidence.weights if of_classes and layer == CLASS_MAPS else None,
+        weights=look.evidence.weights if of_classes and layer == look.network.class_maps_layer else None,
     )
 
 

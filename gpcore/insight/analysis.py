@@ -9,7 +9,7 @@ from torch import Tensor
 from gpcore.insight import evidence as apart
 from gpcore.insight import layer_maps
 from gpcore.insight.evidence import Contest, Evidence, Gradients
-from gpcore.nets.convnet import ConvNet
+from gpcore.nets.network import Network
 from gpcore.recipe import Output
 from gpcore.training.evaluate import answers, output_of
 
@@ -18,7 +18,7 @@ from gpcore.training.evaluate import answers, output_of
 class Analysis:
     """A network, what its recipe takes answers from, and an image (1, channels, height, width) in [0, 1]."""
 
-    network: ConvNet
+    network: Network
     output: Output
     image: Float[Tensor, "1 channels height width"]
 

@@ -9,13 +9,16 @@ import numpy as np
 import torch
 from jaxtyping import Float
 
-from gpcore.data.datasets import scaled, test_split_only
-from gpcore.data.decoding import read_photo
+from gpcore.data.datasets import PHOTO_FOLDERS, scaled
+from gpcore.data.decoding import Photo, read_photo
+from gpcore.data.pictures import as_in, as_square
 from gpcore.data.preparation import Prepared, prepare
 from gpcore.errors import CheckpointError, ImageError
 from gpcore.insight.uncertainty import Calibration, calibrate, doubt, read_calibration
-from gpcore.nets.convnet import ConvNet
+from gpcore.nets.network import Network
+from gpcore.recipe import FOLDER_PREFIX
 from gpcore.runs.run import Run
+from gpcore.training.features import evaluation_data
 
 
 @dataclass(frozen=True)
@@ -57,9 +60,10 @@ class Answer:
         return ", ".join(map(self.named, self.top()))
 
 
-def answer(network: ConvNet, calibration: Calibration, classes: tuple[str, ...], prepared: Prepared) -> Answer:
+def answer(network: Network, calibration: Calibration, classes: tuple[str, ...], prepared: Prepared) -> Answer:
     """What a network says to a prepared photograph."""
-    views = scaled(torch.from_numpy(np.ascontiguousarray(prepared.views)).unsqueeze(1))
+    stacked = torch.from_numpy(np.ascontiguousarray(prepared.views))
+    views = scaled(stacked if stacked.ndim == 4 else stacked.unsqueeze(1))
     with torch.inference_mode():
         logits = network(views)
         class_maps = network.maps(views[:1])[0].numpy() if network.has_class_maps else None
@@ -68,11 +72,27 @@ def answer(network: ConvNet, calibration: Calibration, classes: tuple[str, ...],
     return Answer(classes, probabilities.numpy(), class_maps, doubtful, doubtful > calibration.threshold)
 
 
-def check_takes_photos(run: Run) -> None:
-    """Raise ImageError unless a run's network takes what photographs are made into: one channel of 28×28 pixels."""
-    if run.image_shape != (1, 28, 28):
-        shape = "×".join(map(str, run.image_shape))
-        raise ImageError(f"{run.id} takes images of {shape}: photographs become 1×28×28; choose a run on fashion-mnist.")
+def cuts_out(run: Run) -> bool:
+    """Whether a run takes photographs as `prepare` makes them: cut out and made what FashionMNIST would have held."""
+    return run.recipe.dataset == "fashion-mnist" and not run.recipe.frozen
+
+
+def prepare_for(run: Run, photo: Photo) -> Prepared:
+    """A photograph as an image of the run's dataset.
+
+    Raises:
+        ImageError: the run's dataset holds no photographs.
+    """
+    if cuts_out(run):
+        return prepare(photo)
+    if run.recipe.frozen:
+        return as_square(photo, run.image_shape[1])
+    if run.recipe.dataset in PHOTO_FOLDERS or run.recipe.dataset.startswith(FOLDER_PREFIX):
+        return as_in(photo, run.image_shape)
+    raise ImageError(
+        f"{run.id} was trained on {run.recipe.dataset}, which holds no photographs: choose a run on fashion-mnist, clothes or "
+        "a folder of your own."
+    )
 
 
 def calibration_path(run: Run, epoch: int) -> Path:
@@ -96,7 +116,7 @@ def calibration_of(run: Run, data: Path) -> Calibration:
 
 def measure_calibration(run: Run, data: Path) -> Calibration:
     """Measure the calibration of a run's last network on its dataset's test images."""
-    return calibrate(run.network(), test_split_only(run.recipe.dataset, data).test, run.saved_epochs[-1])
+    return calibrate(run.network(), evaluation_data(run.recipe, data).test, run.saved_epochs[-1])
 
 
 @dataclass(frozen=True)
@@ -133,11 +153,10 @@ class Classified:
 
 def classify_files(paths: Iterable[Path], run: Run, data: Path) -> Iterator[Classified]:
     """Each file's answer, or what is wrong with it; the others are still answered."""
-    check_takes_photos(run)
     network, calibration, classes = run.network(), calibration_of(run, data), run.classes
     for path in paths:
         try:
-            prepared = prepare(read_photo(path))
+            prepared = prepare_for(run, read_photo(path))
             yield Classified(path, prepared, answer(network, calibration, classes, prepared))
         except ImageError as error:
             yield Classified(path, error=error)

@@ -15,7 +15,7 @@ from jaxtyping import Float
 from torch import Tensor, nn
 from torch.nn import functional
 
-from gpcore.nets.convnet import CLASS_MAPS, ConvNet
+from gpcore.nets.network import Network
 from gpcore.nets.pooling import GlobalPool
 
 Cells = Float[Tensor, "rows columns"]
@@ -95,7 +95,7 @@ def evidence(pool: GlobalPool, maps: Float[Tensor, "classes rows columns"]) -> E
         return Evidence(maps, pool.weights(batch)[0], pool.remainder(batch)[0], pool(batch)[0], pool.remainder_name)
 
 
-def evidence_of(network: ConvNet, image: Float[Tensor, "1 channels height width"]) -> Evidence:
+def evidence_of(network: Network, image: Float[Tensor, "1 channels height width"]) -> Evidence:
     """The scores of one image taken apart, wherever the network's pooling stands.
 
     On class maps that is `evidence`. On features h, pooled with weights p and weighed by a linear layer `W, b` afterwards, a
@@ -110,7 +110,7 @@ def evidence_of(network: ConvNet, image: Float[Tensor, "1 channels height width"
         if network.has_class_maps:
             return evidence(pool, network.maps(image)[0])
         features = network.features(image)
-        linear = cast(nn.Linear, network.network[CLASS_MAPS])
+        linear = cast(nn.Linear, network.head[1])
         shares = torch.einsum("cf,fij->cij", linear.weight, (pool.weights(features) * features)[0])
         remainders = linear.bias + linear.weight @ pool.remainder(features)[0]
         name = f"bias and {pool.remainder_name}, weighed" if pool.remainder_name else "bias"
@@ -130,7 +130,7 @@ def contest(found: Evidence, winner: int) -> Contest:
     )
 
 
-def gradients(network: ConvNet, image: Float[Tensor, "1 channels height width"], label: int) -> Gradients:
+def gradients(network: Network, image: Float[Tensor, "1 channels height width"], label: int) -> Gradients:
     """The gradient of the score of class `label`: GMP sends it through one cell, GAP through all of them alike."""
     with torch.enable_grad():
         pixels = image.clone().requires_grad_()
@@ -139,7 +139,7 @@ def gradients(network: ConvNet, image: Float[Tensor, "1 channels height width"],
     return Gradients(by_cell[0, label], by_pixel[0])
 
 
-def receptive_field(network: ConvNet, row: int, column: int, layer: int = CLASS_MAPS) -> Box:
+def receptive_field(network: Network, row: int, column: int, layer: int | None = None) -> Box:
     """All pixels that one cell of a layer can depend on.
 
     Through a window of size k, stride s and padding p the field grows by `(k - 1) * jump` and starts `p * jump` earlier,
@@ -151,13 +151,13 @@ def receptive_field(network: ConvNet, row: int, column: int, layer: int = CLASS_
     return Box(start + row * jump, start + column * jump, size, size)
 
 
-def own_pixels(network: ConvNet, row: int, column: int, layer: int = CLASS_MAPS) -> Box:
+def own_pixels(network: Network, row: int, column: int, layer: int | None = None) -> Box:
     """The pixels at the centre of a cell's receptive field, which no other cell of the layer has at its centre."""
     jump = cell_size(network, layer)
     return Box(row * jump, column * jump, jump, jump)
 
 
-def cell_size(network: ConvNet, layer: int = CLASS_MAPS) -> int:
+def cell_size(network: Network, layer: int | None = None) -> int:
     """Pixels from one cell of a layer to the next."""
     size = 1
     for _, stride, _ in _windows(network, layer):
@@ -176,11 +176,18 @@ def on_the_image(cells: Cells, cell: int, height: int, width: int) -> Float[Tens
     return functional.pad(laid, (0, width - columns * cell, 0, height - rows * cell), mode="replicate")[0, 0]
 
 
-def _windows(network: ConvNet, layer: int) -> list[tuple[int, int, int]]:
-    """Kernel size, stride and padding of every module before a layer that looks at more than one cell or skips any."""
-    sizes = [
-        (module.kernel_size, module.stride, module.padding)
-        for module in network.network[:layer]
-        if isinstance(module, nn.Conv2d | nn.MaxPool2d)
-    ]
-    return [tuple(value[0] if isinstance(value, tuple) else value for value in window) for window in sizes]  # type: ignore[misc]
+def _windows(network: Network, layer: int | None) -> list[tuple[int, int, int]]:
+    """Kernel size, stride and padding of every module before a layer that looks at more than one cell or skips any.
+
+    The inner modules of a trunk's stages count in their order: what leads past them looks at no more cells.
+    """
+    parts = [part for module in network.network[:layer] for part in module.modules()]
+    return [_window(part) for part in parts if isinstance(part, nn.Conv2d | nn.MaxPool2d)]
+
+
+def _window(module: nn.Conv2d | nn.MaxPool2d) -> tuple[int, int, int]:
+    kernel, stride, padding = (
+        value[0] if isinstance(value, tuple) else int(value) for value in (module.kernel_size, module.stride, module.padding)
+    )
+    # Layers that come from TensorFlow pad by themselves, and more behind than before.
+    return kernel, stride, (kernel - stride) // 2 if type(module).__name__ == "Conv2dSame" else padding

@@ -9,14 +9,14 @@ from jaxtyping import Float
 from torch import Tensor
 from torch.func import functional_call, stack_module_state, vmap
 
-from gpcore.nets.convnet import ConvNet
+from gpcore.nets.network import Network
 
 
 @dataclass(frozen=True)
 class History:
     """The weights of all epochs of one run, stacked: every tensor gains a first dimension, the epochs."""
 
-    skeleton: ConvNet
+    skeleton: Network
     weights: dict[str, Tensor]
 
     def scores(self, image: Float[Tensor, "1 channels height width"]) -> Float[Tensor, "epochs classes"]:
@@ -25,7 +25,7 @@ class History:
             return vmap(lambda weights: functional_call(self.skeleton, weights, (image,)))(self.weights)[:, 0]
 
 
-def history(networks: Sequence[ConvNet]) -> History:
+def history(networks: Sequence[Network]) -> History:
     """The networks of a run's epochs, in their order, as one."""
     weights, buffers = stack_module_state(list(networks))
     return History(copy.deepcopy(networks[0]).to("meta"), {name: value.detach() for name, value in (weights | buffers).items()})

@@ -3,7 +3,8 @@
     network = gpcore.open_run("checkpoints/article-gap-seed0").network()
     maps = layer_output(network, images, 12)
 
-Layer `k` is the output of `network.network[:k]`: 0 is the image itself, 16 the class maps, 17 the pooled scores.
+Layer `k` is the output of `network.network[:k]`: 0 is the image itself, the last the pooled scores, and
+the last but one the class maps.
 """
 
 from collections.abc import Callable
@@ -15,7 +16,7 @@ from torch import Tensor, nn
 
 from gpcore.data.datasets import Split, scaled
 from gpcore.errors import InsightError
-from gpcore.nets.convnet import CLASS_MAPS, ConvNet
+from gpcore.nets.network import Network
 from gpcore.training.evaluate import on_all_cores
 
 SLICE = 250
@@ -36,7 +37,7 @@ class Layer:
         return f"{self.index} · {self.module} · {'×'.join(map(str, self.shape))}"
 
 
-def layers(network: ConvNet, image_shape: tuple[int, int, int]) -> list[Layer]:
+def layers(network: Network, image_shape: tuple[int, int, int]) -> list[Layer]:
     """Every layer index of a network with the module before it and the shape of its output for one image."""
     x = torch.zeros(1, *image_shape)
     found = [Layer(0, "input", image_shape)]
@@ -47,7 +48,7 @@ def layers(network: ConvNet, image_shape: tuple[int, int, int]) -> list[Layer]:
     return found
 
 
-def layer_output(network: ConvNet, images: Float[Tensor, "n channels height width"], layer: int) -> Float[Tensor, "n ..."]:
+def layer_output(network: Network, images: Float[Tensor, "n channels height width"], layer: int) -> Float[Tensor, "n ..."]:
     """The output of `network.network[:layer]`, bit for bit.
 
     Raises:
@@ -58,7 +59,7 @@ def layer_output(network: ConvNet, images: Float[Tensor, "n channels height widt
         return network.network[:layer](images)
 
 
-def layer_outputs(network: ConvNet, images: Float[Tensor, "n channels height width"]) -> list[Float[Tensor, "n ..."]]:
+def layer_outputs(network: Network, images: Float[Tensor, "n channels height width"]) -> list[Float[Tensor, "n ..."]]:
     """`layer_output` of every layer, from 0 to the scores, in one pass."""
     outputs = [images]
     with torch.inference_mode():
@@ -67,7 +68,7 @@ def layer_outputs(network: ConvNet, images: Float[Tensor, "n channels height wid
     return outputs
 
 
-def check_layer(network: ConvNet, layer: int) -> None:
+def check_layer(network: Network, layer: int) -> None:
     """InsightError unless the network has this layer."""
     last = len(network.network)
     if not 0 <= layer <= last:
@@ -79,7 +80,7 @@ def as_maps(output: Float[Tensor, "n ..."]) -> Float[Tensor, "n channels height 
     return output[:, :, None, None] if output.ndim == 2 else output
 
 
-def all_class_maps(network: ConvNet, split: Split) -> Float[Tensor, "n classes rows columns"]:
+def all_class_maps(network: Network, split: Split) -> Float[Tensor, "n classes rows columns"]:
     """The class maps of every image of a split.
 
     Raises:
@@ -88,7 +89,7 @@ def all_class_maps(network: ConvNet, split: Split) -> Float[Tensor, "n classes r
     return of_all(network.maps, split)
 
 
-def all_scores(network: ConvNet, split: Split) -> Float[Tensor, "n classes"]:
+def all_scores(network: Network, split: Split) -> Float[Tensor, "n classes"]:
     """The scores of every image of a split."""
     return of_all(network, split)
 
@@ -104,16 +105,16 @@ def of_all(function: Callable[[Tensor], Tensor], split: Split) -> Shaped[Tensor,
 
 
 def contributions(
-    network: ConvNet, image: Float[Tensor, "1 channels height width"], layer: int, answer: int
+    network: Network, image: Float[Tensor, "1 channels height width"], layer: int, answer: int
 ) -> Float[Tensor, " maps"]:
     """How much each map of a layer adds to one class's score: `sum over its cells of map * d score / d map`.
 
-    After layer 15 that is the score less the biases, exactly; before it, where rectifiers and max pooling bend the
-    function, it is the first-order share (Shrikumar et al. 2016, "Not just a black box"). Class maps (16) and pooled scores
-    (17) each speak for a class of their own: there it is each one's own score.
+    After the trunk that is the score less the biases, exactly; before it, where rectifiers and max pooling bend the
+    function, it is the first-order share (Shrikumar et al. 2016, "Not just a black box"). Class maps and pooled scores
+    each speak for a class of their own: there it is each one's own score.
     """
     last = len(network.network)
-    if layer == last or (layer == CLASS_MAPS and network.has_class_maps):
+    if layer == last or (layer == network.class_maps_layer and network.has_class_maps):
         return layer_output(network, image, last)[0]
     with torch.enable_grad():
         maps = layer_output(network, image, layer).clone().requires_grad_()

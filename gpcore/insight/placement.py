@@ -8,10 +8,12 @@ wants, before W each feature brings its own best cell, and together they may loo
 from torch import nn
 
 from gpcore.errors import InsightError
-from gpcore.nets.convnet import FEATURES, ConvNet
+from gpcore.nets.heads import LinearLayer
+from gpcore.nets.network import Network
+from gpcore.nets.pooling import POOLS
 
 
-def moved(network: ConvNet) -> ConvNet:
+def moved(network: Network) -> Network:
     """A copy of a trained network whose pooling stands on the features, the convolution behind it as a linear layer.
 
     Raises:
@@ -21,10 +23,8 @@ def moved(network: ConvNet) -> ConvNet:
         raise InsightError("Its pooling does not stand on class maps, so there is nothing to move: choose GAP or GMP.")
     if any(True for _ in network.pool.parameters()):
         raise InsightError(f"{network.pool.label} has learned weights for class maps, which mean nothing on features.")
-    first, convolution = network.network[0], network.network[FEATURES]
-    assert isinstance(first, nn.Conv2d)
+    convolution = network.head[0]
     assert isinstance(convolution, nn.Conv2d)
-    copy = ConvNet(network.pool_name, first.in_channels, convolution.out_channels, placement="features")
-    copy.network[:FEATURES].load_state_dict(network.network[:FEATURES].state_dict())
-    copy.network[-1].load_state_dict({"weight": convolution.weight[:, :, 0, 0], "bias": convolution.bias})
-    return copy.eval().requires_grad_(False)
+    linear = LinearLayer(convolution.in_channels, convolution.out_channels)
+    linear.load_state_dict({"weight": convolution.weight[:, :, 0, 0], "bias": convolution.bias})
+    return network.with_head(POOLS[network.pool_name](convolution.in_channels), linear).eval().requires_grad_(False)

@@ -10,7 +10,7 @@ from gpcore.data.canvas import SIDE, Places, clutter, draw
 from gpcore.data.datasets import scaled
 from gpcore.insight.history import lead
 from gpcore.insight.layer_maps import SLICE
-from gpcore.nets.convnet import ConvNet
+from gpcore.nets.network import Network
 
 STEP = 4
 """Pixels from one place to the next: half of a class map's cell."""
@@ -35,7 +35,7 @@ class PositionMap:
 
 
 def slide(
-    network: ConvNet, items: UInt8[Tensor, "n 1 28 28"], index: int, label: int, side: int, pieces: int, seed: int = 0
+    network: Network, items: UInt8[Tensor, "n 1 28 28"], index: int, label: int, side: int, pieces: int, seed: int = 0
 ) -> PositionMap:
     """An item, `side` pixels wide, at every fourth pixel of a canvas, always before the same clutter.
 

@@ -14,7 +14,7 @@ from torch.nn import functional
 from gpcore.data.datasets import Split
 from gpcore.errors import InsightError
 from gpcore.insight.layer_maps import of_all
-from gpcore.nets.convnet import ConvNet
+from gpcore.nets.network import Network
 from gpcore.recipe import Output
 from gpcore.training.evaluate import answers, output_of
 
@@ -92,7 +92,7 @@ DISTURBANCES: dict[str, Disturbance] = {
 }
 
 
-def accuracy(network: ConvNet, split: Split, output: Output, disturbance: str, severity: float, seed: int = 0) -> float:
+def accuracy(network: Network, split: Split, output: Output, disturbance: str, severity: float, seed: int = 0) -> float:
     """The share of a split's images that are answered right once they are disturbed; in slices, each with the same draw.
 
     Raises:

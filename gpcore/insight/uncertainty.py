@@ -13,7 +13,7 @@ from torch.nn import functional
 from gpcore.data.datasets import Split
 from gpcore.errors import CheckpointError
 from gpcore.insight.layer_maps import all_scores
-from gpcore.nets.convnet import ConvNet
+from gpcore.nets.network import Network
 
 Logits = Float[Tensor, "n classes"]
 Labels = Int64[Tensor, " n"]
@@ -50,7 +50,7 @@ def doubt(logits: Logits) -> Float[Tensor, " n"]:
     return logits.mean(1) - logits.amax(1)
 
 
-def calibrate(network: ConvNet, split: Split, epoch: int) -> Calibration:
+def calibrate(network: Network, split: Split, epoch: int) -> Calibration:
     """Measure a network's temperature and threshold on images that it was not trained on."""
     logits = all_scores(network, split)
     threshold = torch.quantile(doubt(logits), 1 - FALSE_ALARMS).item()

@@ -4,7 +4,7 @@ import contextlib
 import hashlib
 import os
 import uuid
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 import safetensors
@@ -39,7 +39,7 @@ def staged(path: Path, tensors: dict[str, Tensor], metadata: dict[str, str]) -> 
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         with open(temporary, "wb") as file:
-            file.write(safetensors.torch.save(plain, metadata | {CHECKSUM: _checksum(plain)}))
+            file.write(safetensors.torch.save(plain, metadata | {CHECKSUM: checksum(plain)}))
             file.flush()
             os.fsync(file.fileno())
         yield temporary
@@ -68,13 +68,13 @@ def read_tensors(path: Path) -> tuple[dict[str, Tensor], dict[str, str]]:
         raise CheckpointError(
             f"{path} is damaged or no safetensors file ({error}): restore it from a copy, or train that run again."
         ) from error
-    if metadata.get(CHECKSUM) not in (None, _checksum(tensors)):  # other programs write none
+    if metadata.get(CHECKSUM) not in (None, checksum(tensors)):  # other programs write none
         raise CheckpointError(f"{path} is damaged (wrong checksum): restore it from a copy, or train that run again.")
     return tensors, metadata
 
 
-def _checksum(tensors: dict[str, Tensor]) -> str:
-    """Over names and bytes, in the order of the names."""
+def checksum(tensors: Mapping[str, Tensor]) -> str:
+    """SHA-256 over names and bytes, in the order of the names."""
     digest = hashlib.sha256()
     for name in sorted(tensors):
         digest.update(name.encode())

@@ -1,16 +1,19 @@
 """The article's network: a trunk of six convolutions, one map per class, and a global pooling or another head."""
 
+import copy
 from collections.abc import Callable
+from typing import Self
 
 import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 from torch.nn import functional
 
-from gpcore.errors import DatasetError, InsightError
+from gpcore.errors import DatasetError
 from gpcore.nets.heads import HEADS, Shape
+from gpcore.nets.network import Network
 from gpcore.nets.pooling import GlobalPool
-from gpcore.recipe import HEAD_LABELS, Initialisation, Placement, Pool
+from gpcore.recipe import Initialisation, Placement, Pool
 
 BLOCK, FEATURES = 5, 15
 """`network[:FEATURES]` is the trunk, three blocks of five modules; it gives the features, none below 0."""
@@ -47,7 +50,7 @@ def kaiming(weight: Tensor, generator: torch.Generator) -> float:
 INITIALISATIONS: dict[Initialisation, Initialise] = {"xavier": xavier, "kaiming": kaiming}
 
 
-class ConvNet(nn.Module):
+class ConvNet(Network):
     """The article's network, `scores = pool(maps(x))`, as one `nn.Sequential` of 17 modules named `network`.
 
     The layer index of the feature-map pages is the `k` of `network[:k]`. With one channel and ten classes it has 18,370
@@ -88,43 +91,22 @@ class ConvNet(nn.Module):
         shape = Shape(32, size[0] // SHRINKS, size[1] // SHRINKS, classes)
         head = HEADS[pool][placement](pool, shape)
         self.network = nn.Sequential(*_block(channels, 8), *_block(8, 16), *_block(16, 32), *head)
-        self._initialise(INITIALISATIONS[initialisation], torch.Generator().manual_seed(seed))
+        initialise(self.network, initialisation, seed)
         # Innermost channels make every convolution about 1.4 times as fast on a CPU (benchmarks/step.py).
         self.to(memory_format=torch.channels_last)
 
-    def _initialise(self, draw: Initialise, generator: torch.Generator) -> None:
-        # What a pooling learns comes last, so that all else starts alike under every pooling.
-        for module in sorted(self.network, key=lambda module: isinstance(module, GlobalPool)):
-            for part in module.modules():
-                if isinstance(part, nn.Conv2d | nn.Linear):
-                    bias = draw(part.weight, generator)
-                    if part.bias is not None:
-                        nn.init.constant_(part.bias, bias)
+    @property
+    def depth(self) -> int:
+        return FEATURES
 
     @property
-    def pool(self) -> GlobalPool:
-        """The global pooling: the last module, or the last but one where a linear layer follows it.
+    def head(self) -> nn.Sequential:
+        return self.network[FEATURES:]
 
-        Raises:
-            InsightError: the head is made of linear layers alone.
-        """
-        for module in (self.network[CLASS_MAPS], self.network[FEATURES]):
-            if isinstance(module, GlobalPool):
-                return module
-        raise InsightError("This network ends in linear layers and pools nothing: choose a run with a pooling, such as GAP.")
-
-    @property
-    def head_title(self) -> str:
-        """What the network ends in: `GAP`, `GMP on features`, `MLP`."""
-        if self.has_class_maps:
-            return self.pool.label
-        pooled = isinstance(self.network[FEATURES], GlobalPool)
-        return f"{self.pool.label} on features" if pooled else HEAD_LABELS[self.pool_name]
-
-    @property
-    def has_class_maps(self) -> bool:
-        """Whether the last module pools one map per class."""
-        return isinstance(self.network[CLASS_MAPS], GlobalPool)
+    def with_head(self, *modules: nn.Module) -> Self:
+        other = copy.deepcopy(self)
+        other.network = nn.Sequential(*other.network[:FEATURES], *modules)
+        return other
 
     def features(self, x: Float[Tensor, "n channels height width"]) -> Float[Tensor, "n features rows columns"]:
         """What the trunk gives, none of it below 0: for images of 28×28 pixels, 32 maps of 3×3 cells.
@@ -142,26 +124,17 @@ class ConvNet(nn.Module):
             x = _halved(_convolved(second, _convolved(first, x, together).relu_(), together)).relu_()
         return x
 
-    def maps(self, x: Float[Tensor, "n channels height width"]) -> Float[Tensor, "n classes rows columns"]:
-        """The class maps, one per class: for images of 28×28 pixels, 3×3 cells each.
 
-        Raises:
-            InsightError: the pooling stands on the features, or there is none.
-        """
-        if not self.has_class_maps:
-            raise InsightError(
-                "This network has no class maps: its last module is a linear layer. Choose a run whose pooling stands on class "
-                "maps, as usual for GAP and GMP."
-            )
-        return self.network[FEATURES](self.features(x))
-
-    def forward(self, x: Float[Tensor, "n channels height width"]) -> Float[Tensor, "n classes"]:
-        """The scores, before any sigmoid, of images with values in [0, 1]: `pool(maps(x))` where there are class maps."""
-        return self.head(self.features(x))
-
-    def head(self, features: Float[Tensor, "n features rows columns"]) -> Float[Tensor, "n classes"]:
-        """What the head makes of the features."""
-        return self.network[FEATURES:](features)
+def initialise(network: nn.Sequential, initialisation: Initialisation, seed: int) -> None:
+    """Fill all weights, drawn from the seed, and biases in place."""
+    draw, generator = INITIALISATIONS[initialisation], torch.Generator().manual_seed(seed)
+    # What a pooling learns comes last, so that all else starts alike under every pooling.
+    for module in sorted(network, key=lambda module: isinstance(module, GlobalPool)):
+        for part in module.modules():
+            if isinstance(part, nn.Conv2d | nn.Linear):
+                bias = draw(part.weight, generator)
+                if part.bias is not None:
+                    nn.init.constant_(part.bias, bias)
 
 
 def _together(x: Float[Tensor, "n channels height width"]) -> int:

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 import torch
 from torch import nn
 
-from gpcore.nets.convnet import FEATURES, ConvNet
+from gpcore.nets.network import Network
 
 
 @dataclass(frozen=True)
@@ -22,9 +22,9 @@ class Cost:
     head_flops: int
 
 
-def cost(network: ConvNet, image_shape: tuple[int, int, int]) -> Cost:
+def cost(network: Network, image_shape: tuple[int, int, int]) -> Cost:
     """The cost of a network for images of (channels, height, width)."""
-    trunk, head = network.network[:FEATURES], network.network[FEATURES:]
+    trunk, head = network.network[: network.depth], network.head
     image = torch.zeros(1, *image_shape)
     with torch.no_grad():
         features = trunk(image)

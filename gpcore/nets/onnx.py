@@ -9,10 +9,10 @@ from pathlib import Path
 import torch
 
 from gpcore.errors import GpcoreError
-from gpcore.nets.convnet import ConvNet
+from gpcore.nets.network import Network
 
 
-def write_onnx(network: ConvNet, image_shape: tuple[int, int, int], path: Path) -> None:
+def write_onnx(network: Network, image_shape: tuple[int, int, int], path: Path) -> None:
     """Write `scores = network(images)` for any number of images of shape (channels, height, width), values in [0, 1].
 
     Raises:

@@ -14,11 +14,12 @@ from typing import Any
 
 import torch
 
-from gpcore.data.datasets import Dataset, load_dataset
+from gpcore.data.datasets import Dataset
 from gpcore.errors import ClusterError, GpcoreError
 from gpcore.recipe import Recipe
 from gpcore.runs.training_states import Packed, pack, unpack
 from gpcore.runs.worker import Place
+from gpcore.training.features import Tell, training_data
 from gpcore.training.fit import EpochDone, Event, fit
 from gpcore.training.state import TrainingState
 
@@ -60,7 +61,7 @@ class Cluster:
     def __init__(self, ray: Any, data: Path) -> None:
         self._ray, self._data = ray, data
         self._task = ray.remote(num_cpus=1, max_retries=0, num_returns="streaming")(train_remotely)
-        self._datasets: dict[str, tuple[Dataset, Any]] = {}
+        self._datasets: dict[tuple[str, str], tuple[Dataset, Any]] = {}
         self._loading = threading.Lock()
 
     @property
@@ -72,13 +73,14 @@ class Cluster:
     def place(self) -> Place:
         return Place(self._load, self._fit, "cpu")
 
-    def _load(self, name: str) -> Dataset:
+    def _load(self, recipe: Recipe, tell: Tell) -> Dataset:
         """A dataset is read here, once, and sent to whichever machine trains on it."""
+        key = recipe.dataset, recipe.trunk
         with self._loading:
-            if name not in self._datasets:
-                dataset = load_dataset(name, self._data)
-                self._datasets[name] = dataset, self._ray.put(dataset)
-            return self._datasets[name][0]
+            if key not in self._datasets:
+                dataset = training_data(recipe, self._data, tell)
+                self._datasets[key] = dataset, self._ray.put(dataset)
+            return self._datasets[key][0]
 
     def _fit(self, recipe: Recipe, dataset: Dataset, state: TrainingState) -> Iterator[Event | None]:
         """What `fit` does, on the cluster; between two epochs `state` stays at the one before."""
@@ -99,7 +101,7 @@ class Cluster:
                     ) from error
 
     def _told(self, recipe: Recipe, state: TrainingState) -> Iterator[tuple[Event | None, Packed | None]]:
-        references = self._task.remote(recipe.to_json(), self._datasets[recipe.dataset][1], pack(state))
+        references = self._task.remote(recipe.to_json(), self._datasets[recipe.dataset, recipe.trunk][1], pack(state))
         try:
             for reference in self._arriving(references):
                 event, packed = self._ray.get(reference) if reference else (None, None)

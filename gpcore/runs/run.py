@@ -13,7 +13,7 @@ from gpcore.runs.store import Store
 
 if TYPE_CHECKING:
     from gpcore.data.datasets import Dataset
-    from gpcore.nets.convnet import ConvNet
+    from gpcore.nets.network import Network
 
 DEFAULT_STORE = Path("runs")
 
@@ -59,11 +59,16 @@ class Run:
         return channels, height, width
 
     @property
+    def input_shape(self) -> tuple[int, ...]:
+        """The shape of what was trained on: of an image, or behind a frozen trunk of an image's features."""
+        return tuple(self._described("features_shape" if self.recipe.frozen else "image_shape"))
+
+    @property
     def parameters(self) -> int:
         """How many parameters its network has."""
         return weights_header.count_values(self._weights(None))
 
-    def network(self, epoch: int | None = None) -> "ConvNet":
+    def network(self, epoch: int | None = None) -> "Network":
         """The network after an epoch, the last one by default, in evaluation mode on the CPU.
 
         Raises:
@@ -71,13 +76,11 @@ class Run:
         """
         # PyTorch takes a second to import: whoever lists runs, or compares what they measured, does without.
         from gpcore.nets import checkpoints
-        from gpcore.nets.convnet import ConvNet
+        from gpcore.nets.frozen import build
 
         path = self._weights(epoch)
         tensors, _ = checkpoints.read_tensors(path)
-        channels, height, width = self._described("image_shape", epoch)
-        classes = len(self._described("classes", epoch))
-        network = ConvNet(self.recipe.pool, channels, classes, placement=self.recipe.placement, size=(height, width))
+        network = build(self.recipe, self.input_shape, len(self._described("classes", epoch)))
         checkpoints.load_weights(network, tensors, path)
         return network.eval().requires_grad_(False)
 

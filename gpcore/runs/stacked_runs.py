@@ -6,10 +6,11 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from gpcore.data.datasets import Dataset, load_dataset
+from gpcore.data.datasets import Dataset
 from gpcore.recipe import Recipe, experiment_of
 from gpcore.runs.training_states import Packed, pack, unpack
 from gpcore.runs.worker import Place
+from gpcore.training.features import Tell, training_data
 from gpcore.training.fit import EpochDone, Event, fit_together
 from gpcore.training.state import TrainingState
 
@@ -46,18 +47,19 @@ class Together:
         self._runs, self._data, self._device = runs, data, device
         self._gathering: dict[tuple[Recipe, int], list[_Member]] = {}
         self._coming = threading.Condition()
-        self._datasets: dict[str, Dataset] = {}
+        self._datasets: dict[tuple[str, str], Dataset] = {}
         self._loading = threading.Lock()
 
     @property
     def place(self) -> Place:
         return Place(self._load, self._fit, self._device)
 
-    def _load(self, name: str) -> Dataset:
+    def _load(self, recipe: Recipe, tell: Tell) -> Dataset:
+        key = recipe.dataset, recipe.trunk
         with self._loading:
-            if name not in self._datasets:
-                self._datasets[name] = load_dataset(name, self._data)
-            return self._datasets[name]
+            if key not in self._datasets:
+                self._datasets[key] = training_data(recipe, self._data, tell)
+            return self._datasets[key]
 
     def _fit(self, recipe: Recipe, dataset: Dataset, state: TrainingState) -> Iterator[Event | None]:
         """What `fit` does, with whoever else has come; between two epochs `state` stays at the one before."""

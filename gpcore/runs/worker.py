@@ -12,14 +12,16 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from gpcore.data.datasets import Dataset, load_dataset
+from gpcore.data.datasets import Dataset
 from gpcore.errors import ClaimLostError, GpcoreError, StoreError
 from gpcore.nets import checkpoints
+from gpcore.nets.trunks import load_trunk
 from gpcore.recipe import Recipe
 from gpcore.runs.claims import Claim
 from gpcore.runs.records import Epoch, Status
 from gpcore.runs.store import Store
 from gpcore.runs.training_states import restore, save_state
+from gpcore.training.features import Progress, Tell, training_data
 from gpcore.training.fit import BatchesDone, EpochDone, Evaluating, Event, fit, splits, steps_per_epoch
 from gpcore.training.state import TrainingState, find_device
 
@@ -39,19 +41,19 @@ Fit = Callable[[Recipe, Dataset, TrainingState], Iterator[Event | None]]
 
 @dataclass(frozen=True)
 class Place:
-    """Where runs are trained: how a dataset is had by its name, the loop, and the device that the store is told.
+    """Where runs are trained: how to load what a recipe trains on, the loop, and the device that the store is told.
 
     A loop that computes elsewhere may hold its state at the last whole epoch whenever it yields an event.
     """
 
-    load: Callable[[str], Dataset]
+    load: Callable[[Recipe, Tell], Dataset]
     fit: Fit
     device: str = "auto"
 
 
 def train(store: Store, claim: Claim, data: Path, device: str = "auto", when_left: Status = "stopped") -> Iterator[Event]:
     """Train a claimed run in this process, as `train_at` does."""
-    yield from train_at(store, claim, Place(lambda name: load_dataset(name, data), fit, device), when_left)
+    yield from train_at(store, claim, Place(lambda recipe, tell: training_data(recipe, data, tell), fit, device), when_left)
 
 
 def train_at(store: Store, claim: Claim, place: Place, when_left: Status = "stopped") -> Iterator[Event]:
@@ -84,7 +86,11 @@ def _train(store: Store, claim: Claim, place: Place, when_left: Status, asked_to
     recipe, device = record.recipe, find_device(place.device)
     progress: dict[str, Any] = {"doing": "reading the dataset"}
     store.tell(claim, progress, str(device))
-    dataset = place.load(recipe.dataset)
+    try:
+        dataset = place.load(recipe, lambda done: _computing(store, claim, progress, done, asked_to_stop))
+    except _LeftEarly:
+        store.release(claim, "stopped")
+        return
     state = restore(store, record, dataset, device)
     images = len(splits(recipe, dataset)[0])
     progress |= {"steps": steps_per_epoch(recipe, images) * recipe.epochs, "training_images": images}
@@ -103,6 +109,16 @@ def _train(store: Store, claim: Claim, place: Place, when_left: Status, asked_to
             _leave(store, claim, recipe, state, "stopped")
             return
     store.release(claim, "finished")
+
+
+class _LeftEarly(Exception):  # noqa: N818  # nothing went wrong
+    """The run was asked to stop while its features were computed; what is whole of them is kept."""
+
+
+def _computing(store: Store, claim: Claim, progress: dict[str, Any], done: Progress, asked_to_stop: threading.Event) -> None:
+    store.tell(claim, progress | {"doing": f"computing {done.sentence}"})
+    if asked_to_stop.is_set():
+        raise _LeftEarly
 
 
 def progress_of(event: Event) -> dict[str, Any]:
@@ -151,11 +167,20 @@ def _save_epoch(store: Store, claim: Claim, recipe: Recipe, dataset: Dataset, st
         "recipe": json.dumps(recipe.to_json()),
         "epoch": str(event.epoch),
         "classes": json.dumps(dataset.classes),
-        "image_shape": json.dumps(list(dataset.test.images.shape[1:])),
+        **_shapes(recipe, dataset),
     }
     weights = store.weights(claim.run, event.epoch)
     with checkpoints.staged(weights, state.network.state_dict(), metadata) as staged:
         store.append_epoch(claim, measured(event), event.validation.batch_losses(recipe.batch_size), staged)
+
+
+def _shapes(recipe: Recipe, dataset: Dataset) -> dict[str, str]:
+    """The shape of an image, and behind a frozen trunk that of its features."""
+    shape = list(dataset.test.images.shape[1:])
+    if not recipe.frozen:
+        return {"image_shape": json.dumps(shape)}
+    side = load_trunk(recipe.trunk).side
+    return {"image_shape": json.dumps([3, side, side]), "features_shape": json.dumps(shape)}
 
 
 def measured(event: EpochDone) -> Epoch:

@@ -16,7 +16,7 @@ from torch.nn import functional
 
 from gpcore.data.datasets import Split, scaled
 from gpcore.errors import DatasetError
-from gpcore.nets.convnet import FEATURES, ConvNet
+from gpcore.nets.network import Network
 from gpcore.recipe import Output, Precision
 from gpcore.training.allocator import keep_freed_memory
 
@@ -89,16 +89,16 @@ def answers(outputs: Float[Tensor, "n classes"]) -> Int64[Tensor, " n"]:
     return (outputs == outputs.amax(1, keepdim=True)).int().argmax(1)
 
 
-def tallies(network: ConvNet, split: Split, output: Output, precision: Precision = "float32") -> Iterator[Tally]:
+def tallies(network: Network, split: Split, output: Output, precision: Precision = "float32") -> Iterator[Tally]:
     """Count slice after slice, so that whoever listens can show progress or stop; their sum is the whole."""
     if precision == "bfloat16":  # the trunk's weights once, which autocast would cast anew for every slice
         network = copy.deepcopy(network)
-        network.network[:FEATURES].bfloat16()
+        network.network[: network.depth].bfloat16()
     for part in _slices(split):
         yield _tally(network, part, output, precision)
 
 
-def evaluate(network: ConvNet, split: Split, output: Output) -> Tally:
+def evaluate(network: Network, split: Split, output: Output) -> Tally:
     """Count over all images of a split, on all cores.
 
     Raises:
@@ -134,7 +134,7 @@ def _slices(split: Split) -> list[Split]:
 
 
 @torch.inference_mode()
-def _tally(network: ConvNet, part: Split, output: Output, precision: Precision = "float32") -> Tally:
+def _tally(network: Network, part: Split, output: Output, precision: Precision = "float32") -> Tally:
     images, labels = scaled(part.images), part.labels
     with torch.autocast(images.device.type, torch.bfloat16, enabled=precision == "bfloat16", cache_enabled=False):
         features = network.features(images)

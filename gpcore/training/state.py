@@ -7,7 +7,8 @@ from torch import Tensor
 
 from gpcore.data.datasets import Dataset
 from gpcore.errors import TrainingError
-from gpcore.nets.convnet import ConvNet
+from gpcore.nets.frozen import build
+from gpcore.nets.network import Network
 from gpcore.recipe import Recipe
 
 Moments = dict[int, dict[str, Tensor]]
@@ -21,7 +22,7 @@ class TrainingState:
     `step` counts the batches done, `epoch` the epochs done and evaluated, `seconds` the time spent in the epoch under way.
     """
 
-    network: ConvNet
+    network: Network
     optimizer: torch.optim.Adam = field(init=False)
     step: int = 0
     epoch: int = 0
@@ -34,12 +35,7 @@ class TrainingState:
     @classmethod
     def fresh(cls, recipe: Recipe, dataset: Dataset, device: torch.device) -> "TrainingState":
         """The state before the first step."""
-        _, channels, height, width = dataset.test.images.shape
-        size = (height, width)
-        network = ConvNet(
-            recipe.pool, channels, len(dataset.classes), recipe.seed, recipe.placement, size, recipe.initialisation
-        )
-        return cls(network.to(device))
+        return cls(build(recipe, dataset.test.images.shape[1:], len(dataset.classes)).to(device))
 
     @property
     def device(self) -> torch.device:

@@ -1,8 +1,8 @@
 """What the networks of an experiment cost, head by head: counted on networks like theirs, for which PyTorch must be there."""
 
-from gpcore.nets.convnet import ConvNet
 from gpcore.nets.cost import Cost, cost
-from gpcore.recipe import Pool, Recipe
+from gpcore.nets.frozen import build
+from gpcore.recipe import Pool
 from gpcore.verdicts.experiments import Experiment
 
 COUNTED = (
@@ -20,8 +20,4 @@ def costs(experiment: Experiment) -> dict[Pool, Cost]:
     """
     first = experiment.every_run[0]
     shape, classes = first.image_shape, len(first.classes)
-    return {pool: _cost(pool, shape, classes, experiment.recipe) for pool in experiment.runs}
-
-
-def _cost(pool: Pool, shape: tuple[int, int, int], classes: int, recipe: Recipe) -> Cost:
-    return cost(ConvNet(pool, shape[0], classes, placement=recipe.placement, size=shape[1:]), shape)
+    return {pool: cost(build(experiment.recipe.but(pool=pool), first.input_shape, classes), shape) for pool in experiment.runs}

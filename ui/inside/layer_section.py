@@ -11,7 +11,7 @@ from gpcore.figures import map_grids
 from gpcore.figures.map_grids import MapGrid
 from gpcore.figures.twin_grids import colour_of, twin_grids
 from gpcore.insight.layer_maps import Layer
-from gpcore.nets.convnet import ConvNet
+from gpcore.nets.network import Network
 from ui import links
 from ui.components import show_sheet
 from ui.inside.view_state import SCALES, Scene
@@ -86,7 +86,7 @@ def show_card(scene: Scene, place: int) -> None:
     st.html(f"<div style='border-left:5px solid {colour};padding:.1rem .8rem'>{body}</div>")
 
 
-def reading_of(network: ConvNet) -> str:
+def reading_of(network: Network) -> str:
     """What its pooling looks at."""
     if network.has_class_maps:
         return READINGS.get(network.pool_name, "The dots show how much each cell counts.")
