@@ -35,6 +35,9 @@ HEAD_LABELS: dict[Pool, str] = {
 }
 """Every head as a person writes it."""
 
+POOL_NAMES: tuple[Pool, ...] = ("gap", "gmp", "lse", "avgmax", "gem", "attention")
+"""The heads that pool; the others are linear layers in a pooling's place."""
+
 FOLDER_PREFIX = "folder:"
 
 CANVAS_PREFIX = "canvas:"

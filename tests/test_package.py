@@ -24,7 +24,8 @@ def listed(file: str) -> set[str]:
 
 def test_the_requirements_are_those_of_the_package() -> None:
     assert listed("requirements.txt") == {
-        str(Requirement(line)) for line in [*PROJECT["dependencies"], *EXTRAS["dashboard"], *EXTRAS["onnx"]]
+        str(Requirement(line))
+        for line in [*PROJECT["dependencies"], *EXTRAS["dashboard"], *EXTRAS["onnx"], *EXTRAS["photographs"]]
     }
     assert listed("requirements-ray.txt") == {str(Requirement(line)) for line in EXTRAS["ray"]}
 

@@ -21,6 +21,7 @@ from gpcore.recipe import Recipe
 from gpcore.runs import claims, database, worker
 from gpcore.runs.store import Store
 from gpcore.training import fit as fitting
+from gpcore.training.features import Tell
 from gpcore.training.fit import BatchesDone, EpochDone, Evaluating, fit
 from gpcore.training.state import TrainingState, find_device
 
@@ -276,13 +277,13 @@ def test_signs_of_life_come_while_nothing_else_does(store, images, monkeypatch):
     monkeypatch.setattr(worker, "HEARTBEAT_SECONDS", 0.01)
     slow: list[float] = []
 
-    def slowly(name: str, root: Path) -> Dataset:
+    def slowly(recipe: Recipe, root: Path, tell: Tell) -> Dataset:
         before = store.run(claim.run).heartbeat
         tiny.wait_until(lambda: store.run(claim.run).heartbeat > before)
         slow.append(before)
-        return load_dataset(name, root)
+        return load_dataset(recipe.dataset, root)
 
-    monkeypatch.setattr(worker, "load_dataset", slowly)
+    monkeypatch.setattr(worker, "training_data", slowly)
     claim = store.start(tiny.recipe(images, epochs=1))
     train(store, claim)
     assert slow

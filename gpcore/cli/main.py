@@ -4,7 +4,7 @@ import sys
 
 import typer
 
-from gpcore.cli.result_commands import calibrate, classify, evaluate, export, maps, report, runs
+from gpcore.cli.result_commands import calibrate, classify, evaluate, export, features, maps, report, runs
 from gpcore.cli.training_commands import queue, seal, study, train, worker
 from gpcore.errors import GpcoreError
 
@@ -14,7 +14,7 @@ app = typer.Typer(
     add_completion=False,
     pretty_exceptions_enable=False,
 )
-for command in (train, queue, worker, runs, study, report, evaluate, classify, calibrate, maps, export, seal):
+for command in (train, queue, worker, runs, study, report, evaluate, classify, calibrate, features, maps, export, seal):
     app.command()(command)
 
 

@@ -7,7 +7,7 @@ from typing import Annotated, Any, get_args
 import typer
 
 from gpcore.errors import RecipeError
-from gpcore.recipe import RECIPES, Pool, Recipe
+from gpcore.recipe import RECIPES, Pool, Recipe, TrunkName
 
 StoreOption = Annotated[Path, typer.Option("--store", help="Folder that keeps the runs.")]
 DataOption = Annotated[Path, typer.Option("--data", help="Folder that holds the datasets.")]
@@ -16,7 +16,18 @@ RunArgument = Annotated[str, typer.Argument(help="A run's id in the store, or th
 PoolOption = Annotated[
     str | None, typer.Option("--pool", help=f"The pooling, or mlp in its place: {', '.join(get_args(Pool))}.  [default: gap]")
 ]
-RecipeOption = Annotated[str, typer.Option("--recipe", help=f"The recipe to start from: {', '.join(RECIPES)}.")]
+RecipeOption = Annotated[
+    str | None,
+    typer.Option(
+        "--recipe", help=f"The recipe to start from: {', '.join(RECIPES)}.  [default: article; with --trunk: photographs]"
+    ),
+]
+TrunkOption = Annotated[
+    str | None,
+    typer.Option(
+        "--trunk", help=f"The layers before the head: {', '.join(get_args(TrunkName))}, or timm:NAME.  [default: the recipe's]"
+    ),
+]
 DatasetOption = Annotated[str | None, typer.Option("--dataset", help="A known dataset, or folder:PATH.")]
 EpochsOption = Annotated[int | None, typer.Option("--epochs", help="Passes over the training images.")]
 SeedOption = Annotated[int | None, typer.Option("--seed", help="Decides first weights, order and augmentation.")]
@@ -35,22 +46,24 @@ RUNS, DATA = Path("runs"), Path("data")
 
 
 def recipe_from(
-    name: str,
+    name: str | None,
     pool: str | None,
     dataset: str | None,
     epochs: int | None,
     seed: int | None,
     images: int | None,
     fields: list[str] | None,
+    trunk: str | None = None,
 ) -> Recipe:
     """The recipe that options ask for.
 
     Raises:
         RecipeError: a name, field or value that no recipe can have; or a field given twice.
     """
+    name = name or ("article" if trunk in (None, "article") else "photographs")
     if name not in RECIPES:
         raise RecipeError(f"There is no recipe {name!r}: choose one of {', '.join(RECIPES)}.")
-    options = {"pool": pool, "dataset": dataset, "epochs": epochs, "seed": seed, "train_images": images}
+    options = {"pool": pool, "dataset": dataset, "epochs": epochs, "seed": seed, "train_images": images, "trunk": trunk}
     changes = {field: value for field, value in options.items() if value is not None}
     others = dict(map(_field, fields or []))
     if twice := changes.keys() & others.keys():

@@ -79,12 +79,12 @@ def evaluate(
     as_json: JsonOption = False,
 ) -> None:
     """Measure a run's accuracy on the test images."""
-    from gpcore.data.datasets import load_dataset
     from gpcore.runs.run import open_run
     from gpcore.training.evaluate import evaluate as measured
+    from gpcore.training.features import evaluation_data
 
     opened = open_run(run, store)
-    images = load_dataset(dataset or opened.recipe.dataset, data)
+    images = evaluation_data(opened.recipe, data, dataset)
     opened.check_fits(images)
     tally = measured(opened.network(epoch), images.test, opened.recipe.output)
     per_class = dict(zip(images.classes, (_or_null(value) for value in tally.per_class()), strict=True))
@@ -149,6 +149,23 @@ def calibrate(run: RunArgument, store: StoreOption = RUNS, data: DataOption = DA
     print_result(asdict(measured), as_json, f"{path}: {measured}")
 
 
+def features(
+    delete: Annotated[bool, typer.Option("--delete", help="Delete all of them; they are computed again when needed.")] = False,
+    data: DataOption = DATA,
+    as_json: JsonOption = False,
+) -> None:
+    """List the features of pretrained networks that are kept, or delete them."""
+    from gpcore.training.features import delete_features, kept_features
+
+    found = [{"file": str(path), **kept.to_json()} for path, kept in kept_features(data)]
+    lines = [
+        f"{kept['trunk']}, {kept['dataset']} ({kept['split']}): {kept['images']:,} images, {kept['bytes'] / 1e6:,.0f} MB"
+        for kept in found
+    ]
+    freed = f"{delete_features(data) / 1e6:,.0f} MB freed." if delete else ""
+    print_result(found, as_json, "\n".join([*lines, freed] if freed else lines) or f"No features are kept in {data}.")
+
+
 def maps(
     run: RunArgument,
     image: Annotated[int, typer.Option("--image", help="Which test image, from 0.")],
@@ -162,14 +179,15 @@ def maps(
     as_json: JsonOption = False,
 ) -> None:
     """Draw the output of a layer for a test image, of one run or of several side by side."""
-    from gpcore.data.datasets import scaled, test_split_only
+    from gpcore.data.datasets import scaled
     from gpcore.figures.saved_maps import save_maps
     from gpcore.figures.twin_grids import twin_grids
     from gpcore.insight.analysis import Analysis
     from gpcore.runs.run import open_run
+    from gpcore.training.features import images_to_see
 
     opened = [open_run(name, store) for name in [run, *(more or [])]]
-    images = test_split_only(opened[0].recipe.dataset, data)
+    images = images_to_see(opened[0].recipe, data)
     if not 0 <= image < len(images.test):
         raise GpcoreError(f"--image is {image}: {images.name} has test images 0 to {len(images.test) - 1:,}.")
     for each in opened:

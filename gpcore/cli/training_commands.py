@@ -27,12 +27,13 @@ from gpcore.cli.options import (
     SeedOption,
     SetOption,
     StoreOption,
+    TrunkOption,
     percent,
     print_result,
     recipe_from,
 )
 from gpcore.errors import GpcoreError, RecipeError, StoreError
-from gpcore.recipe import RECIPES, Pool
+from gpcore.recipe import POOL_NAMES, RECIPES, Pool
 
 BACKGROUND = 5
 """How much a worker steps back for the pages, in the units of `nice`."""
@@ -40,7 +41,8 @@ BACKGROUND = 5
 
 def train(
     pool: PoolOption = None,
-    recipe: RecipeOption = "article",
+    recipe: RecipeOption = None,
+    trunk: TrunkOption = None,
     dataset: DatasetOption = None,
     epochs: EpochsOption = None,
     seed: SeedOption = None,
@@ -58,13 +60,13 @@ def train(
 
     if resume is None:
         runs = Store(store)
-        claim = runs.start(recipe_from(recipe, pool, dataset, epochs, seed, train_images, set_))
+        claim = runs.start(recipe_from(recipe, pool, dataset, epochs, seed, train_images, set_, trunk))
     else:
-        if any(option is not None for option in (pool, dataset, seed, train_images, set_)) or recipe != "article":
+        if any(option is not None for option in (pool, dataset, seed, train_images, set_, recipe, trunk)):
             raise RecipeError("--resume goes on with the run's own recipe: of its options only --epochs can be given too.")
         runs, claim = _resumed(resume, epochs, store)
     run = claim.run
-    _shown(worker.train(runs, claim, data, device), runs.run(run).recipe.epochs, run)
+    _shown(lambda tell: worker.train(runs, claim, data, device, tell=tell), runs.run(run).recipe.epochs, run)
     record = runs.run(run)
     last = record.last
     result = {"run": run, "epochs": record.epochs_done, "seconds": record.seconds} | {
@@ -97,7 +99,8 @@ def _resumed(run: str, epochs: int | None, store: Path) -> tuple[Any, Any]:
 
 def queue(
     pool: PoolOption = None,
-    recipe: RecipeOption = "article",
+    recipe: RecipeOption = None,
+    trunk: TrunkOption = None,
     dataset: DatasetOption = None,
     epochs: EpochsOption = None,
     seed: SeedOption = None,
@@ -109,7 +112,7 @@ def queue(
     """Put a run in the queue; a worker trains it."""
     from gpcore.runs.store import Store
 
-    run = Store(store).add(recipe_from(recipe, pool, dataset, epochs, seed, train_images, set_))
+    run = Store(store).add(recipe_from(recipe, pool, dataset, epochs, seed, train_images, set_, trunk))
     print_result({"run": run}, as_json, f"{run} is queued: `python -m gpcore worker` trains it.")
 
 
@@ -147,11 +150,18 @@ def worker(
 
 def study(
     pools: Annotated[
-        str, typer.Option("--pools", help=f"Poolings, separated by commas: {', '.join(get_args(Pool))}.")
+        str, typer.Option("--pools", help=f"Poolings, separated by commas: {', '.join(get_args(Pool))}; or all.")
     ] = "gap,gmp",
     seeds: Annotated[str, typer.Option("--seeds", help="Seeds, as 0-4 or 0,2,7-9.")] = "0-4",
-    datasets: Annotated[str, typer.Option("--datasets", help="Datasets, separated by commas.")] = "fashion-mnist",
-    recipe: Annotated[str, typer.Option("--recipe", help=f"Recipes, separated by commas: {', '.join(RECIPES)}.")] = "modern",
+    datasets: Annotated[str | None, typer.Option("--datasets", help="Datasets, separated by commas.")] = None,
+    recipe: Annotated[
+        str | None,
+        typer.Option(
+            "--recipe",
+            help=f"Recipes, separated by commas: {', '.join(RECIPES)}.  [default: modern; with --trunk: photographs]",
+        ),
+    ] = None,
+    trunk: TrunkOption = None,
     epochs: EpochsOption = None,
     train_images: ImagesOption = None,
     set_: SetOption = None,
@@ -176,8 +186,10 @@ def study(
 
     study_progress.check_fields(set_ or [])
     names = study_progress.names
-    bases = tuple(recipe_from(name, None, None, epochs, None, train_images, set_) for name in names(recipe))
-    asked = Study(names(pools), study_progress.seed_numbers(seeds), names(datasets), bases)
+    recipes = names(recipe or ("modern" if trunk in (None, "article") else "photographs"))
+    bases = tuple(recipe_from(name, None, None, epochs, None, train_images, set_, trunk) for name in recipes)
+    chosen = names(datasets) if datasets else tuple(dict.fromkeys(base.dataset for base in bases))
+    asked = Study(tuple(POOL_NAMES) if pools == "all" else names(pools), study_progress.seed_numbers(seeds), chosen, bases)
     others, opened = counted(also_from), Store(store)
     study_progress.show(_interruptible(study_progress.trained(asked, opened, data, others, parallel, ray)), opened)
     raise typer.Exit(study_progress.report(members(asked, opened, others), as_json))
@@ -191,7 +203,7 @@ def seal(store: StoreOption = RUNS) -> None:
     Store(store).seal(lambda run: follows_recipe(run.recipe) and run.recipe.seed == 0)
 
 
-def _shown(events: Iterator[Any], epochs: int, run: str) -> None:
+def _shown(train: Callable[[Callable[[Any], None]], Iterator[Any]], epochs: int, run: str) -> None:
     """Draw the events as a progress bar on standard error; where no bar can be drawn, a line an epoch."""
     from gpcore.training.fit import BatchesDone, EpochDone, Evaluating
 
@@ -199,7 +211,13 @@ def _shown(events: Iterator[Any], epochs: int, run: str) -> None:
     console = rich.console.Console(stderr=True)
     with rich.progress.Progress(*columns, console=console, disable=not console.is_terminal) as bar:
         task = bar.add_task(run, total=epochs, note="starting")
-        for event in _interruptible(events):
+
+        def tell(progress: Any) -> None:
+            bar.update(task, note=progress.sentence)
+            if not console.is_terminal and progress.done in (0, progress.images):
+                print(f"{run}: {progress.sentence}", file=sys.stderr, flush=True)
+
+        for event in _interruptible(train(tell)):
             match event:
                 case BatchesDone():
                     speed = f"loss {event.losses[-1]:.3f}, {event.images_per_second:,.0f} images/s"

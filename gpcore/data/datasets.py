@@ -152,7 +152,17 @@ PHOTO_FOLDERS = ("clothes",)
 
 def _read_photographs(name: str, root: Path) -> Dataset:
     """Photographs as they lie there, all of one size."""
-    return dataclasses.replace(read_folder(root / name), name=name)
+    return dataclasses.replace(read_folder(photo_folder(name, root)), name=name)
+
+
+def photo_folder(name: str, root: Path) -> Path:
+    """Where the photographs of a dataset lie; DatasetError if they don't."""
+    if not (root / name).is_dir():
+        raise DatasetError(
+            f"The dataset {name} is not in {root.absolute()}: it ships with the project, in data/{name}: copy it there, or "
+            "name that folder with --data."
+        )
+    return root / name
 
 
 FASHION_CLASSES = (

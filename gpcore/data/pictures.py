@@ -18,7 +18,7 @@ import torch
 from jaxtyping import Int64, UInt8
 from torch import Tensor
 
-from gpcore.data.datasets import PHOTO_FOLDERS, Dataset, Split, list_folder, load_dataset
+from gpcore.data.datasets import PHOTO_FOLDERS, Dataset, Split, list_folder, load_dataset, photo_folder
 from gpcore.data.decoding import Photo, read_photo
 from gpcore.data.preparation import Box, Prepared, Step
 from gpcore.errors import DatasetError, ImageError
@@ -98,7 +98,8 @@ def pictures(name: str, root: Path, train: bool, side: int) -> Pictures:
         DatasetError: unknown, missing, damaged, or the folder holds no images.
     """
     if name in PHOTO_FOLDERS or name.startswith(FOLDER_PREFIX):
-        listed = list_folder(root / name if name in PHOTO_FOLDERS else Path(name.removeprefix(FOLDER_PREFIX)))
+        folder = photo_folder(name, root) if name in PHOTO_FOLDERS else Path(name.removeprefix(FOLDER_PREFIX))
+        listed = list_folder(folder)
         return Files(listed.classes, tuple(listed.train if train else listed.test), side)
     dataset = load_dataset(name, root)
     return InMemory(dataset.classes, dataset.train if train else dataset.test)

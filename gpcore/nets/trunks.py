@@ -125,7 +125,7 @@ class Trunk(nn.Module):
             raise TrunkError(
                 f"trunk is {name!r}: it gives no map of features, only {tuple(features.shape[1:])}: choose another."
             )
-        self.shape: tuple[int, int, int] = tuple(features.shape[1:])  # type: ignore[assignment]
+        self.shape: tuple[int, int, int] = tuple(features.shape[1:])
         self.eval()
 
     def forward(self, images: Images) -> Features:
@@ -140,7 +140,7 @@ def _stages(network: nn.Module, side: int) -> list[nn.Module]:
             break
         inner = list(child.named_children()) if type(child) is nn.Sequential else []
         for own, part in [(f"{name}.{own}", part) for own, part in inner] or [(name, child)]:
-            part.label = own  # as timm calls it
+            setattr(part, "label", own)  # noqa: B010  # as timm calls it; a module may hold any name
             parts.append(part)
     image = torch.rand(1, 3, side, side, generator=torch.Generator().manual_seed(0))
     with torch.inference_mode():

@@ -88,6 +88,8 @@ class Run:
         """DatasetError unless the network can be asked about the images of `dataset`: same channels, same classes, and for
         linear heads the same size."""
         channels, *size = self.image_shape
+        if self.recipe.frozen and len(dataset.classes) == len(self.classes):
+            return  # a pretrained trunk makes any image its own size
         if (dataset.channels, len(dataset.classes)) != (channels, len(self.classes)):
             raise DatasetError(
                 f"{self.id} answers {len(self.classes)} classes of images with {channels} channels; {dataset.name} has "

@@ -21,7 +21,7 @@ from gpcore.runs.claims import Claim
 from gpcore.runs.records import Epoch, Status
 from gpcore.runs.store import Store
 from gpcore.runs.training_states import restore, save_state
-from gpcore.training.features import Progress, Tell, training_data
+from gpcore.training.features import Progress, Tell, nobody, training_data
 from gpcore.training.fit import BatchesDone, EpochDone, Evaluating, Event, fit, splits, steps_per_epoch
 from gpcore.training.state import TrainingState, find_device
 
@@ -51,9 +51,19 @@ class Place:
     device: str = "auto"
 
 
-def train(store: Store, claim: Claim, data: Path, device: str = "auto", when_left: Status = "stopped") -> Iterator[Event]:
-    """Train a claimed run in this process, as `train_at` does."""
-    yield from train_at(store, claim, Place(lambda recipe, tell: training_data(recipe, data, tell), fit, device), when_left)
+def train(
+    store: Store, claim: Claim, data: Path, device: str = "auto", when_left: Status = "stopped", tell: Tell = nobody
+) -> Iterator[Event]:
+    """Train a claimed run in this process, as `train_at` does; `tell` hears how far the features of a frozen trunk are."""
+
+    def load(recipe: Recipe, keep: Tell) -> Dataset:
+        def both(progress: Progress) -> None:
+            tell(progress)
+            keep(progress)
+
+        return training_data(recipe, data, both)
+
+    yield from train_at(store, claim, Place(load, fit, device), when_left)
 
 
 def train_at(store: Store, claim: Claim, place: Place, when_left: Status = "stopped") -> Iterator[Event]:

@@ -16,6 +16,7 @@ from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass
 from pathlib import Path
+from typing import Any
 
 import torch
 from filelock import FileLock, Timeout
@@ -24,7 +25,7 @@ from torch import Tensor
 
 from gpcore.atomic_files import publish
 from gpcore.data.datasets import Dataset, Split, load_dataset, scaled, test_split_only
-from gpcore.data.pictures import PREPARATION, Pictures, pictures
+from gpcore.data.pictures import PREPARATION, Pictures, pictures, test_squares
 from gpcore.errors import DatasetError
 from gpcore.nets.trunks import Trunk, load_trunk
 from gpcore.recipe import Recipe
@@ -71,6 +72,10 @@ class Kept:
     def bytes(self) -> int:
         return self.images * 2 * self.shape[0] * self.shape[1] * self.shape[2]
 
+    def to_json(self) -> dict[str, Any]:
+        """What the command line lists."""
+        return {name: getattr(self, name) for name in ("trunk", "dataset", "split", "images", "bytes")}
+
 
 def nobody(progress: Progress) -> None:
     """Listens to no progress."""
@@ -90,6 +95,15 @@ def evaluation_data(recipe: Recipe, root: Path, dataset: str | None = None, tell
     """What a run is measured on: the test images of its dataset or of another, or their features; raises as `training_data`."""
     name = dataset or recipe.dataset
     return feature_dataset(recipe.trunk, name, root, tell, test_only=True) if recipe.frozen else test_split_only(name, root)
+
+
+def images_to_see(recipe: Recipe, root: Path) -> Dataset:
+    """The test images of a run's dataset, as its network takes them; raises as `training_data`."""
+    return (
+        test_squares(recipe.dataset, root, load_trunk(recipe.trunk).side)
+        if recipe.frozen
+        else test_split_only(recipe.dataset, root)
+    )
 
 
 def feature_dataset(trunk_name: str, name: str, root: Path, tell: Tell = nobody, test_only: bool = False) -> Dataset:
