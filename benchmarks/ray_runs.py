@@ -26,7 +26,7 @@ def main() -> None:
     fashion = load_dataset("fashion-mnist", DATA)
     with tempfile.TemporaryDirectory() as folder:
         alone, kept = Store(f"{folder}/alone"), Store(f"{folder}/kept")
-        place = Place(lambda name: fashion, fit, "cpu")
+        place = Place(lambda recipe, tell: fashion, fit, "cpu")
         started = time.perf_counter()
         with connected("local", DATA, 1) as cluster:
             starting = time.perf_counter() - started

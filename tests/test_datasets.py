@@ -155,7 +155,7 @@ def test_an_unknown_name_lists_the_known_ones(tmp_path):
     with pytest.raises(DatasetError) as caught:
         load_dataset("imagenet", tmp_path)
     assert sentence(caught) == (
-        "There is no dataset 'imagenet': choose one of fashion-mnist, mnist, kmnist, cifar10, canvas, or folder:PATH."
+        "There is no dataset 'imagenet': choose one of fashion-mnist, mnist, kmnist, cifar10, canvas, clothes, or folder:PATH."
     )
 
 

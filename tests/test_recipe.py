@@ -12,7 +12,7 @@ from gpcore.data.datasets import DATASETS
 from gpcore.errors import RecipeError
 from gpcore.nets.convnet import INITIALISATIONS
 from gpcore.nets.heads import HEADS
-from gpcore.recipe import ARTICLE, MODERN, RECIPES, Recipe
+from gpcore.recipe import ARTICLE, MODERN, PHOTOGRAPHS, RECIPES, Recipe
 from gpcore.training.augmentations import AUGMENTATIONS
 from gpcore.training.fit import SCHEDULES
 
@@ -22,6 +22,7 @@ def test_the_article():
         "name": "article",
         "dataset": "fashion-mnist",
         "pool": "gap",
+        "trunk": "article",
         "placement": "usual",
         "epochs": 60,
         "batch_size": 64,
@@ -53,14 +54,15 @@ EVERYTHING_ELSE = Recipe(
 )  # fmt: skip
 
 
-@pytest.mark.parametrize("recipe", [ARTICLE, MODERN, EVERYTHING_ELSE], ids=lambda recipe: recipe.name)
+@pytest.mark.parametrize("recipe", [ARTICLE, MODERN, PHOTOGRAPHS, EVERYTHING_ELSE], ids=lambda recipe: recipe.name)
 def test_json_and_back_loses_nothing(recipe):
     assert Recipe.from_json(json.loads(json.dumps(recipe.to_json()))) == recipe
 
 
 def test_the_round_trip_covers_every_field():
     kept = {spec.name for spec in dataclasses.fields(Recipe) if getattr(EVERYTHING_ELSE, spec.name) == spec.default}
-    assert not kept
+    assert kept == {"trunk"}  # frozen, it allows neither augmentation nor bfloat16
+    assert PHOTOGRAPHS.trunk != ARTICLE.trunk
 
 
 def test_fields_that_are_left_out_are_the_articles():
@@ -126,11 +128,11 @@ def test_a_whole_number_is_a_learning_rate_too():
         ({"held_out": -1}, "held_out is -1: it must lie between 0 and 10,000,000."),
         (
             {"dataset": "imagenet"},
-            "dataset is 'imagenet': choose one of fashion-mnist, mnist, kmnist, cifar10, canvas, or folder:PATH.",
+            "dataset is 'imagenet': choose one of fashion-mnist, mnist, kmnist, cifar10, canvas, clothes, or folder:PATH.",
         ),
         (
             {"dataset": "folder:"},
-            "dataset is 'folder:': choose one of fashion-mnist, mnist, kmnist, cifar10, canvas, or folder:PATH.",
+            "dataset is 'folder:': choose one of fashion-mnist, mnist, kmnist, cifar10, canvas, clothes, or folder:PATH.",
         ),
         (
             {"dataset": "canvas:1"},
@@ -155,7 +157,7 @@ def test_every_field_has_a_case_above():
 
 def test_an_unknown_field_names_the_known_ones():
     with pytest.raises(
-        RecipeError, match=r"^a recipe has no field 'lr': its fields are name, dataset, pool, placement, epochs, .*\.$"
+        RecipeError, match=r"^a recipe has no field 'lr': its fields are name, dataset, pool, trunk, placement, epochs, .*\.$"
     ):
         Recipe.from_json({"lr": 0.1})
     with pytest.raises(RecipeError, match="has no field 'momentum'"):

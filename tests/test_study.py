@@ -116,7 +116,7 @@ def test_what_is_followed_look_by_look_is_how_the_study_stands(store, images, mo
 
 def test_a_run_that_somebody_else_trains_is_waited_for_and_taken_over_if_they_die(store, images):
     held = store.start(tiny.recipe(images, 1))
-    place = Place(lambda name: load_dataset(name, Path("nowhere")), fit, "cpu")
+    place = Place(lambda recipe, tell: load_dataset(recipe.dataset, Path("nowhere")), fit, "cpu")
     seen = []
     for standing in train_elsewhere(study(images, 1), store, place, at_once=1):
         seen.append([member.status for member in standing])

@@ -121,7 +121,7 @@ def test_a_run_that_is_asked_to_stop_stops_and_keeps_its_place(store, images, un
 def test_a_run_that_waits_for_its_turn_elsewhere_can_be_stopped(store, images, monkeypatch):
     monkeypatch.setattr(worker, "HEARTBEAT_SECONDS", 0.01)
     claim = store.start(tiny.recipe(images))
-    waiting = worker.Place(lambda name: load_dataset(name, DATA), lambda *_: itertools.repeat(None), "cpu")
+    waiting = worker.Place(lambda recipe, tell: load_dataset(recipe.dataset, DATA), lambda *_: itertools.repeat(None), "cpu")
     store.request_stop(claim.run)
     assert list(worker.train_at(store, claim, waiting)) == []
     assert store.run(claim.run).status == "stopped"

@@ -9,7 +9,6 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import Protocol
 
 import numpy as np
 import PIL.Image
@@ -26,22 +25,6 @@ from gpcore.recipe import FOLDER_PREFIX
 
 PREPARATION = "square 1"
 """What `squared` does: features of images that were prepared otherwise are others. Count up when it changes."""
-
-
-class Pictures(Protocol):
-    """Images of a split: their classes, their labels, and a fingerprint that changes when an image does."""
-
-    @property
-    def classes(self) -> tuple[str, ...]: ...
-
-    @property
-    def labels(self) -> Int64[Tensor, " n"]: ...
-
-    @property
-    def fingerprint(self) -> str: ...
-
-    def read(self, start: int, stop: int) -> UInt8[Tensor, "n channels height width"]:
-        """The images from `start` up to `stop`; DatasetError names a file that can't be read."""
 
 
 @dataclass(frozen=True)
@@ -89,6 +72,10 @@ class InMemory:
 
     def read(self, start: int, stop: int) -> UInt8[Tensor, "n channels height width"]:
         return self.split.images[start:stop]
+
+
+Pictures = Files | InMemory
+"""Images of a split: their classes, labels, a fingerprint that changes when an image does, and `read` for some of them."""
 
 
 def pictures(name: str, root: Path, train: bool, side: int) -> Pictures:

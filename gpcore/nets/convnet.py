@@ -2,7 +2,6 @@
 
 import copy
 from collections.abc import Callable
-from typing import Self
 
 import torch
 from jaxtyping import Float
@@ -103,7 +102,7 @@ class ConvNet(Network):
     def head(self) -> nn.Sequential:
         return self.network[FEATURES:]
 
-    def with_head(self, *modules: nn.Module) -> Self:
+    def with_head(self, *modules: nn.Module) -> Network:
         other = copy.deepcopy(self)
         other.network = nn.Sequential(*other.network[:FEATURES], *modules)
         return other

@@ -1,7 +1,6 @@
 """A head on a pretrained trunk that stays as it is; and how to build the network that a recipe asks for."""
 
 import copy
-from typing import Self
 
 from jaxtyping import Float
 from torch import Tensor, nn
@@ -49,7 +48,7 @@ class FrozenNet(Network):
         """The stages of the trunk and the two modules of the head, one after another."""
         return nn.Sequential(*self.trunk.stages, *self.layers)
 
-    def with_head(self, *modules: nn.Module) -> Self:
+    def with_head(self, *modules: nn.Module) -> Network:
         other = copy.deepcopy(self)
         other.layers = nn.Sequential(*modules)
         return other

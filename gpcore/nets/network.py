@@ -1,7 +1,5 @@
 """What all networks share: a trunk that gives features, and a head that makes scores of them."""
 
-from typing import Self
-
 from jaxtyping import Float
 from torch import Tensor, nn
 
@@ -32,7 +30,7 @@ class Network(nn.Module):
         """The two modules behind the trunk, which make scores of features (n, features, rows, columns)."""
         raise NotImplementedError
 
-    def with_head(self, *modules: nn.Module) -> Self:
+    def with_head(self, *modules: nn.Module) -> "Network":
         """A copy of the network with two other modules behind its trunk."""
         raise NotImplementedError
 
