@@ -94,7 +94,7 @@ def test_nothing_is_ever_unpickled(path):
     roots = {name.split(".")[0] for name in imported(path)}
     assert not roots & {"pickle", "cPickle", "dill", "cloudpickle", "joblib", "shelve", "marshal"}
     assert "torch.load" not in names_used(path) or path.name == "trunks.py"  # by its checksum, and tensors alone (weights_only)
-    assert not names_used(path) & { "torch.save", "pandas.read_pickle", "pd.read_pickle", "torch.hub"}
+    assert not names_used(path) & {"torch.save", "pandas.read_pickle", "pd.read_pickle", "torch.hub"}
     assert "allow_pickle" not in path.read_text()
 
 

@@ -139,6 +139,11 @@ def test_a_whole_number_is_a_learning_rate_too():
             "dataset is 'canvas:1': write canvas, canvas:AREA or canvas:AREA:PIECES, with the per cent of the image that an "
             "item takes, 2 to 100, and the pieces of clutter, 0 to 64.",
         ),
+        (
+            {"trunk": "resnet"},
+            "trunk is 'resnet': choose one of article, efficientnet-lite0, efficientnet-lite1, or timm:NAME, for example "
+            "timm:resnet18.",
+        ),
         ({"name": ""}, "name is '': a recipe's name has 1 to 60 characters."),
         ({"name": "x" * 61}, f"name is '{'x' * 61}': a recipe's name has 1 to 60 characters."),
     ],

@@ -68,7 +68,7 @@ class Input(nn.Module):
         self.label, self.side = "normalised", side
         self.mean, self.deviation = (torch.tensor(values).view(-1, 1, 1) for values in (mean, deviation))
 
-    def forward(self, images: Images) -> Images:
+    def forward(self, images: Images) -> Float[Tensor, "n 3 side side"]:
         if images.shape[2:] != (self.side, self.side):
             size = (self.side, self.side)
             images = functional.interpolate(images, size, mode="bicubic", antialias=True).clamp(0, 1)
