@@ -47,6 +47,13 @@ def test_runs_of_one_pooling_share_its_colour_and_differ_in_the_stroke(curves: l
     assert dashed != []
 
 
+def test_a_chart_shows_itself_in_a_notebook(curves: list[Curve], browser_page: Page) -> None:
+    browser_page.set_content(accuracies(curves)._repr_html_())
+    frame = browser_page.frame_locator("iframe")
+    expect(frame.locator("canvas")).to_be_visible()
+    expect(frame.locator(".legend")).to_contain_text(curves[0].name)
+
+
 @pytest.fixture
 def chart(browser_page: Page, shipped_server: str) -> Locator:
     """The accuracies of one run on *Compare*."""

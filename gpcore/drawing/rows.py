@@ -92,6 +92,8 @@ class Rows:
             f'style="{style}" fill="currentColor" font-size="13">{"".join(inside)}</svg>'
         )
 
+    _repr_html_ = svg
+
     def _ends(self) -> tuple[float, float]:
         """The ends of the scale: all values, and what is to be seen in any case, with some room."""
         fixed = [value for value in (self.line, self.start) if value is not None]

@@ -148,6 +148,12 @@ class Sheet:
             "texts": [vars(text) for text in self.texts],
         }
 
+    def _repr_html_(self) -> str:
+        """The sheet as SVG, for a notebook."""
+        from gpcore.drawing.vector import sheet_svg  # which imports this module
+
+        return sheet_svg(self)
+
 
 @cache
 def palette(scale: Scale) -> UInt8[np.ndarray, "256 4"]:
