@@ -30,5 +30,5 @@ def script(*names: str) -> str:
 
 
 def frame_script(own: str) -> str:
-    """Returns a drawing's own script behind those it calls: `tell` (frame.js) and `saveCanvas` (save.js)."""
+    """Returns a drawing's script, preceded by those it calls: `showNote` (frame.js) and `saveCanvas` (save.js)."""
     return script("save.js", "frame.js", own)

@@ -10,7 +10,7 @@ from gpcore.drawing.theme import layout
 FAINT = "rgba(128,135,146,0.10)"
 
 SOLID = 0.75
-"""From this strength on the fill, not the page, is what a text stands on."""
+"""From this strength on, the text's colour must suit the fill instead of the page."""
 
 
 def cells(

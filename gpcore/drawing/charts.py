@@ -1,7 +1,7 @@
 """Charts: curves over batches or epochs as columns of numbers, drawn by `charts.js`.
 
-A chart is drawn anew several times a second while a run is watched, and at every choice of *Compare*; uPlot takes a few
-milliseconds for what takes Plotly a hundred, and 50 kB instead of 4.7 MB to be fetched and read first.
+A chart is redrawn several times a second while a run is watched, and at every change on *Compare*. uPlot takes a few
+milliseconds where Plotly takes a hundred, and a browser loads 50 kB for it instead of 4.7 MB.
 """
 
 import html
@@ -13,14 +13,14 @@ from typing import Any, Literal
 from gpcore.drawing import browser
 
 DIGITS = 5
-"""Significant digits of what is drawn: more than a screen shows, and half of what JSON would write."""
+"""Significant digits that are sent: more than a screen shows, and half as many as JSON would write."""
 
 
 @dataclass(frozen=True)
 class Line:
     """A curve; `low` and `high` bound a band around it, `minor` ones are drawn thin and not named.
 
-    With something `said` of each of its points it is not a curve but these points, as open circles.
+    If `said` has a text for each point, the points are drawn as open circles without a curve.
     """
 
     name: str
@@ -36,7 +36,7 @@ class Line:
 
 @dataclass(frozen=True)
 class Chart:
-    """Curves over a common x; `form` says how their values are written, `promise` what will be there while there are none."""
+    """Curves over a common x; `form` is the format of their values, `promise` a text to show while there are no curves."""
 
     name: str
     x: Literal["batch", "epoch"]
@@ -46,7 +46,7 @@ class Chart:
     promise: str = ""
 
     def to_json(self) -> dict[str, Any]:
-        """As plain values; `dataclasses.asdict` would copy every single number."""
+        """The chart as plain values; `dataclasses.asdict` would copy every number."""
         return vars(self) | {"lines": [vars(line) for line in self.lines]}
 
     def _repr_html_(self) -> str:
@@ -58,7 +58,7 @@ class Chart:
 
 
 def shortened(values: Iterable[float]) -> list[float]:
-    """Values with as many digits as are drawn."""
+    """Returns values rounded to the digits that are sent."""
     return [float(f"{value:.{DIGITS}g}") for value in values]
 
 

@@ -14,7 +14,7 @@ from gpcore.drawing.sheets import Bar, Disc, Matrix, Outline, Photograph, Sheet,
 BACKGROUND, INK = "white", "#1a1c20"
 
 WIDTH = 760
-"""Pixels of one sheet; several stand side by side."""
+"""Width of one sheet in pixels; several are drawn side by side."""
 
 MARGIN, HEADING = 24, 46
 

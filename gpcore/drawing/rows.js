@@ -42,8 +42,8 @@ export default function ({ data, parentElement }) {
   takeTitles(drawing);
   drawing.onpointermove = drawing.onpointerdown = ({ target, clientX, clientY }) => {
     const { left, top } = drawing.getBoundingClientRect();
-    tell(drawing, target.dataset.said, clientX - left, clientY - top);
+    showNote(drawing, target.dataset.said, clientX - left, clientY - top);
   };
-  drawing.onpointerleave = () => tell(drawing);
+  drawing.onpointerleave = () => showNote(drawing);
   drawing.querySelector("button").onclick = () => save(drawing, data.name);
 }

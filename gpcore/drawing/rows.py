@@ -1,4 +1,4 @@
-"""Rows of dots over one scale, as SVG: it needs no library to be drawn, and is as wide as the page lets it be."""
+"""Rows of dots over one scale, as SVG: it needs no library, and fills the width of the page."""
 
 import math
 from collections.abc import Callable, Sequence
@@ -14,20 +14,20 @@ LETTER = 7.6
 """Pixels of a row's name for each of its letters, about."""
 
 TICKS = 6
-"""At most so many numbers along the scale: a narrow page has room for them."""
+"""Most numbers along the scale: a narrow page has room for these."""
 
 ROOM = 0.04
-"""Left of the lowest and right of the highest value, as a part of the distance between them."""
+"""Space left of the lowest and right of the highest value, as a part of the distance between them."""
 
 
 def plain(value: float, digits: int) -> str:
-    """A number as a scale writes it whose ticks need so many digits: `1,200`."""
+    """Returns a number with so many decimals, as on a scale: `1,200`."""
     return f"{value:,.{digits}f}"
 
 
 @dataclass(frozen=True)
 class Mark:
-    """One value, and what a reader is told who points at it."""
+    """One value, and the text that appears under the pointer."""
 
     value: float
     said: str
@@ -45,13 +45,13 @@ class DotRow:
 
     @property
     def values(self) -> list[float]:
-        """All that the scale has to reach."""
+        """All values that the scale must include."""
         return [dot.value for dot in (*self.dots, *([self.mean] if self.mean else []))] + list(self.interval or ())
 
 
 @dataclass(frozen=True)
 class Rows:
-    """Rows over one scale; `line` is a value that all are measured against, `start` one that the scale shows in any case."""
+    """Rows over one scale; `line` is a reference value, `start` a value that the scale always includes."""
 
     rows: Sequence[DotRow]
     scale: str
@@ -85,7 +85,7 @@ class Rows:
             middle = TOP + ROW_HEIGHT * (number + 0.5)
             inside += [_text("-10", middle + 4.5, row.name, "end"), *_row(row, middle, across)]
         said = f"{self.scale}: " + "; ".join(f"{row.name} {row.mean.said}" for row in self.rows if row.mean)
-        # The names stand in the margin: within an SVG no length can be "all but so many pixels".
+        # The names are in the margin: inside an SVG a length can't be "100 % minus some pixels".
         style = f"display: block; overflow: visible; margin-left: {left:g}px; width: calc(100% - {left + RIGHT:g}px)"
         return (
             f'<svg xmlns="http://www.w3.org/2000/svg" role="img" aria-label={quoteattr(said)} height="{self.height}" '
@@ -95,7 +95,7 @@ class Rows:
     _repr_html_ = svg
 
     def _ends(self) -> tuple[float, float]:
-        """The ends of the scale: all values, and what is to be seen in any case, with some room."""
+        """Returns the ends of the scale: they enclose all values, the line and the start, with some room."""
         fixed = [value for value in (self.line, self.start) if value is not None]
         values = [value for row in self.rows for value in row.values] + fixed or [0.0]
         low, high = min(values), max(values)
@@ -104,7 +104,7 @@ class Rows:
 
 
 def steps(low: float, high: float) -> tuple[float, int]:
-    """The distance between two ticks, of 1, 2 or 5 times a power of ten, and how many decimals it needs."""
+    """Returns the distance between ticks, 1, 2 or 5 times a power of ten, and how many decimals it needs."""
     least = (high - low) / TICKS
     power = math.floor(math.log10(least))
     step = next(factor for factor in (1, 2, 5, 10) if factor * 10.0**power >= least * (1 - 1e-9))

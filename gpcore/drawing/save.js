@@ -1,4 +1,4 @@
-/** Hands a canvas to the user as a PNG file. */
+/** Downloads a canvas as a PNG file. */
 function saveCanvas(canvas, name) {
   canvas.toBlob((blob) => {
     const link = Object.assign(document.createElement("a"), { href: URL.createObjectURL(blob), download: `${name}.png` });
@@ -7,7 +7,7 @@ function saveCanvas(canvas, name) {
   });
 }
 
-/** The colour of what lies behind an element: of the nearest one around it that has any. */
+/** Returns the background colour behind an element: that of its nearest ancestor with one. */
 function groundOf(element) {
   for (let each = element; each; each = each.parentElement ?? each.getRootNode().host) {
     const colour = getComputedStyle(each).backgroundColor;

@@ -166,8 +166,8 @@ function save(figure) {
 function makeAlive(figure) {
   const canvas = figure.querySelector("canvas");
   canvas.onpointermove = ({ offsetX, offsetY }) =>
-    tell(figure, valueAt(figure.sheet, figure.clientWidth, offsetX, offsetY), offsetX, offsetY);
-  canvas.onpointerleave = () => tell(figure);
+    showNote(figure, valueAt(figure.sheet, figure.clientWidth, offsetX, offsetY), offsetX, offsetY);
+  canvas.onpointerleave = () => showNote(figure);
   figure.querySelector("button").onclick = () => save(figure);
   figure.watcher = new ResizeObserver(() => draw(figure));
   figure.watcher.observe(figure);

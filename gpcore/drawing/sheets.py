@@ -1,7 +1,7 @@
-"""Sheets: what lies in a plane, maps above all, drawn alike by a browser (`drawing/sheets.js`) and by Pillow (`picture.py`).
+"""Sheets: maps and other shapes in a plane, drawn by a browser (`sheets.js`), Pillow (`painter.py`) and as SVG (`vector.py`).
 
-Maps of a few cells need no chart library: a canvas draws a hundred of them in the time in which Plotly draws one, and a page
-on which a person moves through layers and epochs draws four sheets at every step.
+Maps of a few cells need no chart library: a canvas draws a hundred of them in the time that Plotly takes for one, and *Inside*
+draws four sheets at every step through layers and epochs.
 """
 
 import base64
@@ -19,7 +19,7 @@ Scale = Literal["brightness", "for and against", "weight", "photograph", "over a
 Anchor = Literal["above", "below", "middle"]
 
 STOPS: dict[Scale, list[tuple[float, str]]] = {
-    # Dark is low and bright is high, in any theme, and colour-blind people see the same order.
+    # Dark is low and bright is high in both themes, and colour-blind people see the same order.
     "brightness": [(place, colour) for place, colour in get_colorscale("Viridis")],
     # Purple speaks against, green for, and white for nothing (ColorBrewer's PRGn, safe for colour-blind people).
     "for and against": [(0, "#7b3294"), (0.25, "#c2a5cf"), (0.5, "#f4f2f5"), (0.75, "#a6dba0"), (1, "#008837")],
@@ -28,12 +28,12 @@ STOPS: dict[Scale, list[tuple[float, str]]] = {
     # Against and for, bright enough for black and white below, and clear where there is nothing.
     "over a photograph": [(0, "#d65cffff"), (0.5, "#80808000"), (1, "#28e164ff")],
 }
-"""What each scale means, as colours at places from 0 (the lowest value) to 1 (the highest)."""
+"""The colours of each scale, at places from 0 (the lowest value) to 1 (the highest)."""
 
 
 @dataclass(frozen=True)
 class Photograph:
-    """A picture as a data URL, sent once and drawn `width` × `height` units large, its upper left corner at each place."""
+    """A picture as a data URL, drawn `width` × `height` units large with its upper left corner at each of `places`."""
 
     source: str
     width: float
@@ -43,10 +43,10 @@ class Photograph:
 
 @dataclass(frozen=True)
 class Matrix:
-    """Values drawn as cells of a rectangle, `low` and what is below in a scale's first colour, `high` in its last.
+    """Values drawn as cells of a rectangle; `low` and below has the scale's first colour, `high` and above its last.
 
-    `name` is what a reader is told under the pointer, before the value; `written` puts the numbers into the cells; of a matrix
-    that reaches beyond its `clip` (x, y, width, height), only what lies inside is drawn.
+    `name` appears under the pointer, before the value; `written` puts numbers into the cells; only the part of a matrix inside
+    its `clip` (x, y, width, height) is drawn.
     """
 
     values: Float[Tensor, "rows columns"]
@@ -114,8 +114,8 @@ class Outline:
 class Sheet:
     """A plane of `width` × `height` units, y downwards, shown in a strip `pixels` high.
 
-    On a page too narrow for it the strip stays as high, unless the sheet `shrinks`: sheets that follow each other in one place
-    would move all that lies below.
+    On a page too narrow for it the strip keeps its height, unless the sheet `shrinks`: otherwise everything below would move
+    when one sheet replaces another.
 
     What comes later is drawn over what came before: photographs, matrices, bars, discs, outlines, texts.
     """
@@ -132,7 +132,7 @@ class Sheet:
     shrinks: bool = False
 
     def data(self) -> dict[str, Any]:
-        """The sheet as JSON takes it: values are little-endian float32, palettes 256 times RGBA, both in base64."""
+        """The sheet as JSON: values as little-endian float32, palettes as 256 RGBA colours, both in base64."""
         used = sorted({matrix.scale for matrix in self.matrices})
         return {
             "width": self.width,
@@ -157,7 +157,7 @@ class Sheet:
 
 @cache
 def palette(scale: Scale) -> UInt8[np.ndarray, "256 4"]:
-    """A scale's colours (red, green, blue, opacity), interpolated between its stops."""
+    """Returns a scale's 256 colours (red, green, blue, opacity), interpolated between its stops."""
     places, names = zip(*STOPS[scale], strict=True)
     colours = np.array([PIL.ImageColor.getcolor(name, "RGBA") for name in names])
     steps = np.linspace(0, 1, 256)
@@ -172,7 +172,7 @@ def colours(matrix: Matrix) -> UInt8[np.ndarray, "rows columns 4"]:
 
 
 def is_dark(colour: UInt8[np.ndarray, " channels"]) -> bool:
-    """Whether white stands out more on a colour than black: its luma (ITU-R BT.601) is below one half."""
+    """Returns whether white is easier to read on a colour than black: its luma (ITU-R BT.601) is below one half."""
     return bool(np.dot(colour[:3], (0.299, 0.587, 0.114)) < 128)
 
 

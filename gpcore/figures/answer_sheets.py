@@ -1,4 +1,4 @@
-"""What a network answers to a photograph: the likeliest classes, each with its class map over the photograph, as one sheet."""
+"""A network's answer to a photograph as one sheet: the likeliest classes, each with its class map over the photograph."""
 
 import base64
 import io
@@ -13,32 +13,32 @@ from gpcore.drawing.theme import TRACK
 from gpcore.insight.answers import Answer
 
 UNIT = 172
-"""Pixels that a tile is wide at most; on a narrow page it is as wide as there is room for."""
+"""Greatest width of a tile in pixels; it is narrower on a narrow page."""
 
 TALLEST = 1.25
-"""Height of the tallest photograph, as a part of a tile's width: what is taller is narrower than its tile."""
+"""Height of the tallest photograph, as a part of a tile's width; a taller one is scaled down."""
 
 GAP = 0.1
-"""Between two tiles, as a part of a tile's width."""
+"""Space between two tiles, as a part of a tile's width."""
 
 HEADING, BAR, TOP = 0.15, 0.035, 0.22
-"""Where a tile's heading ends and its bar begins, how thick the bar is, and where the photograph begins."""
+"""Where a tile's heading ends and its bar begins, the bar's thickness, and where the photograph begins."""
 
 SHARPEST = 2
-"""Device pixels to a pixel for which photographs are sharp."""
+"""Device pixels per pixel up to which photographs are sharp."""
 
 SMALL = 3
-"""A picture that is enlarged more often than this has its pixels shown as squares, not smoothed."""
+"""A picture that is enlarged more than this is drawn with square pixels instead of smoothed."""
 
 OPACITY = 0.55
-"""Of the class maps: the photograph is still seen through them."""
+"""Opacity of the class maps, so that the photograph is visible through them."""
 
 
 def answer_sheet(source: str, size: tuple[int, int], box: Box, answer: Answer, colour: str) -> Sheet:
-    """The three likeliest classes: how likely each is, and its class map over the photograph, on one common scale.
+    """Draws the three likeliest classes: each one's probability, and its class map over the photograph, on one common scale.
 
-    `source` is the photograph as `tile_source` has it, `size` its (width, height), `box` the part of it that the maps are
-    about. Of a network without class maps the photograph is bare.
+    `source` is the photograph from `tile_source`, `size` its (width, height), `box` the part of it that the maps cover. For a
+    network without class maps the photograph alone is drawn.
     """
     labels = answer.top()
     width, height = _fitted(*size)
@@ -58,7 +58,7 @@ def answer_sheet(source: str, size: tuple[int, int], box: Box, answer: Answer, c
 def tile_source(pixels: np.ndarray) -> str:
     """A photograph (height, width, 3) as a data URL, with no more pixels than a tile shows.
 
-    A small picture is enlarged by a whole number, since its pixels are to be seen as squares.
+    A small picture is enlarged by a whole number, so that its pixels are equal squares.
     """
     height, width = pixels.shape[:2]
     longest = round(SHARPEST * UNIT * max(_fitted(width, height)))
@@ -68,7 +68,7 @@ def tile_source(pixels: np.ndarray) -> str:
 
 
 def data_url(pixels: np.ndarray, longest: int | None = None) -> str:
-    """A picture (height, width, 3), no side longer than `longest` pixels, as a browser takes it inside a figure."""
+    """Returns a picture (height, width, 3) as a data URL, scaled so that no side is longer than `longest` pixels."""
     image = PIL.Image.fromarray(pixels)
     if longest:
         image.thumbnail((longest, longest))
@@ -108,7 +108,7 @@ def _maps(answer: Answer, box: Box, lefts: list[float], width: float, height: fl
 
 
 def _bars(place: int, answer: Answer, label: int, colour: str) -> list[Bar]:
-    """The class's probability as a part of certainty."""
+    """Draws the class's probability as a bar."""
     left = place * (1 + GAP)
     return [
         Bar(left, HEADING, 1, BAR, TRACK),

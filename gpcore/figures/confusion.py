@@ -1,4 +1,4 @@
-"""What a run answers: which class it takes for which, and how often each over the epochs."""
+"""Which classes a run confuses, and how often it answers each over the epochs."""
 
 from collections.abc import Sequence
 
@@ -10,7 +10,7 @@ from gpcore.figures.epoch_curves import Curve
 from gpcore.verdicts.starvation import answer_shares
 
 WORST_CONFUSION = 0.3
-"""The share of a class from which on a confusion is drawn in full colour: the diagonal is not the news."""
+"""The share of a class at which a confusion has its full colour: errors are small beside the diagonal."""
 
 
 def confusion_matrix(curve: Curve, classes: Sequence[str]) -> go.Figure:
@@ -36,7 +36,7 @@ def confusion_matrix(curve: Curve, classes: Sequence[str]) -> go.Figure:
 
 
 def answers_over_epochs(curve: Curve, classes: Sequence[str]) -> go.Figure:
-    """How often each class is answered after every epoch, as a multiple of its true number: pale is starved."""
+    """Draws how often each class is answered after every epoch, as a multiple of its true number; a starved class is pale."""
     shares = [answer_shares(epoch.confusion) for epoch in curve.epochs]
     figure = go.Figure(
         go.Heatmap(

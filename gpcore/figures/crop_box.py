@@ -25,7 +25,7 @@ def croppable(pixels: np.ndarray) -> go.Figure:
         "yref": "y",
         "sizing": "stretch",
     }
-    # Plotly selects points, so that there have to be some.
+    # Plotly selects points, so there must be some.
     corners = go.Scatter(x=[0, 1], y=[0, 1], mode="markers", marker={"opacity": 0}, hoverinfo="skip")
     hidden = {"visible": False, "constrain": "domain"}
     return go.Figure(
@@ -44,7 +44,7 @@ def croppable(pixels: np.ndarray) -> go.Figure:
 
 
 def box_of(selection: Mapping[str, Any]) -> Box:
-    """The box that a person has dragged, cut off at the picture's edges; without one, the whole picture."""
+    """Returns the box that a person dragged, clipped to the picture; without one, the whole picture."""
     if not selection.get("box"):
         return WHOLE
     dragged = selection["box"][-1]

@@ -49,16 +49,16 @@ def _milestones(pools: Iterable[Pool]) -> list[Line]:
     ]
 
 
-def over_epochs(curves: Sequence[Curve], told: Callable[[Epoch], float], minor: bool = False) -> list[Line]:
-    """What is told of every epoch, a line for each run."""
+def over_epochs(curves: Sequence[Curve], value: Callable[[Epoch], float], minor: bool = False) -> list[Line]:
+    """Returns one value per epoch as a line for each run."""
     return [
-        Line(curve.name, *style, [epoch.epoch for epoch in curve.epochs], shortened(map(told, curve.epochs)), minor=minor)
+        Line(curve.name, *style, [epoch.epoch for epoch in curve.epochs], shortened(map(value, curve.epochs)), minor=minor)
         for curve, style in zip(curves, styles(curves), strict=True)
     ]
 
 
 def styles(curves: Sequence[Curve]) -> list[tuple[str, list[int]]]:
-    """A colour for every pooling; a solid stroke for the first run of each, others for those after it."""
+    """Returns each run's colour, by its pooling, and its stroke: solid for a pooling's first run, dashed for the others."""
     earlier = [[other.pool for other in curves[:number]].count(curve.pool) for number, curve in enumerate(curves)]
     strokes = [STROKES[count % len(STROKES)] for count in earlier]
     return [(POOL_COLOURS.get(curve.pool, NEUTRAL), stroke) for curve, stroke in zip(curves, strokes, strict=True)]

@@ -12,7 +12,7 @@ from gpcore.insight.analysis import Analysis
 from gpcore.insight.evidence import Box, cell_size, on_the_image, own_pixels, receptive_field
 
 EVIDENCE_HEIGHT, IMAGE_HEIGHT = 370, 200
-"""Pixels; constant, so that nothing jumps while the image changes."""
+"""Height in pixels; constant, so that nothing moves when the image changes."""
 
 
 def explained(look: Analysis, label: int, classes: Sequence[str]) -> Sheet:
@@ -33,7 +33,7 @@ def taken_apart(look: Analysis, label: int, name: str) -> PanelRow:
 
 
 def set_against(look: Analysis, classes: Sequence[str]) -> PanelRow:
-    """`shares of the answer − shares of its rival = what made it win`, all in the same colours."""
+    """Draws `shares of the answer − shares of its rival = its lead`, all in the same colours."""
     found, contest = look.evidence, look.contest
     both = found.shares[[contest.winner, contest.rival]]
     largest = max(both.abs().max().item(), contest.cells.abs().max().item(), 1e-12)
@@ -97,7 +97,7 @@ def pixel_rows(look: Analysis) -> list[dict[str, Any]]:
 
 
 def _outline(box: Box, height: int, width: int, dotted: bool = False) -> list[Outline]:
-    """A box of pixels on the first panel, cut off at the image's edge: white on black, to be seen on anything."""
+    """Outlines a box of pixels on the first panel, clipped to the image; white on black, to be visible on any colour."""
     left, right = (min(max(edge, 0), width) / width for edge in (box.left, box.left + box.width))
     top, bottom = (min(max(edge, 0), height) / height for edge in (box.top, box.top + box.height))
     x, y = corner(0, 0)

@@ -1,4 +1,4 @@
-"""Heads side by side: what each class makes of them, what they cost, and what others have published."""
+"""Heads side by side: accuracy by class, costs, and published results."""
 
 from collections.abc import Mapping, Sequence
 
@@ -12,7 +12,7 @@ from gpcore.verdicts.standings import Standing
 
 
 def per_class(accuracies: Mapping[Pool, Sequence[float]], classes: Sequence[str]) -> go.Figure:
-    """The share of each class that is answered right, a dot for each head."""
+    """Draws the accuracy of each class, with a dot for each head."""
     figure = go.Figure()
     for pool, shares in accuracies.items():
         figure.add_scatter(
@@ -32,7 +32,7 @@ def per_class(accuracies: Mapping[Pool, Sequence[float]], classes: Sequence[str]
 def published(standings: Sequence[Standing], parameters: Mapping[Pool, int]) -> go.Figure:
     """Accuracy on FashionMNIST against parameters: what others report (grey), and the heads here with their intervals.
 
-    Right of the scale, by themselves, stand results whose parameters the list does not give.
+    Results whose parameters the list does not give are right of the scale.
     """
     figure = make_subplots(cols=2, shared_yaxes=True, column_widths=[0.8, 0.2], horizontal_spacing=0.02)
     for column, given in ((1, True), (2, False)):

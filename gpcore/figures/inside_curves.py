@@ -13,7 +13,7 @@ HEIGHT = 300
 
 @dataclass(frozen=True)
 class PlotLine:
-    """One run's curve: `marked` is the place of the point to be emphasised, `notes` are shown on hover."""
+    """One run's curve; `marked` is the index of the emphasised point, `notes` are shown on hover."""
 
     name: str
     colour: str
@@ -65,14 +65,14 @@ def score_bars(classes: Sequence[str], scores: Sequence[float], trained: Sequenc
 
 
 def places(strengths: Sequence[float]) -> list[float]:
-    """Where strengths stand on the axis: one step for every doubling."""
+    """Returns the positions of strengths on the axis: one step for every doubling."""
     inner = [math.log2(strength) for strength in strengths if 0 < strength < math.inf]
     first, last = min(inner), max(inner)
     return [0.0 if s == 0 else last - first + 2 if s == math.inf else math.log2(s) - first + 1 for s in strengths]
 
 
 def named(strength: float) -> str:
-    """A strength as a person reads it."""
+    """Returns a strength as text."""
     if strength in (0, math.inf):
         return "mean" if strength == 0 else "max"
     return f"{strength:g}" if strength >= 0.1 else f"1/{1 / strength:g}"

@@ -16,10 +16,10 @@ HEIGHT = 360
 MAP_HEIGHT = 330
 
 APART = 0.06
-"""How far apart poolings stand on one canvas, of the distance between two canvases."""
+"""Distance between the poolings of one canvas, as a part of the distance between two canvases."""
 
 NAMED_CELLS = 6
-"""Places along an edge up to which each has its number written into it."""
+"""Most places along an edge for which each cell shows its number."""
 
 
 def against_severity(lines: Sequence[PlotLine], title: str, chance: float) -> go.Figure:
@@ -47,7 +47,7 @@ def position_sheet(found: PositionMap, title: str) -> Sheet:
 def crossover(found: Series) -> go.Figure:
     """Accuracy along a series of canvases: for each pooling a line through the means, with its 95 % interval, and every seed.
 
-    Canvases stand at even distances and the poolings beside each other, so that no interval covers another.
+    Canvases are evenly spaced and the poolings side by side, so that no interval covers another.
     """
     figure, places = go.Figure(), {value: place for place, value in enumerate(found.tables)}
     for number, (pool, standings) in enumerate(found.lines.items()):

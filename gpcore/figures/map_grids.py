@@ -11,13 +11,13 @@ from gpcore.drawing.sheets import Disc, Matrix, Outline, Sheet, Text
 from gpcore.drawing.theme import NEUTRAL
 
 GRID_HEIGHT = 310
-"""Pixels, the same for every layer, so that the page does not jump while its reader moves through the network."""
+"""Height in pixels, the same for every layer, so that the page does not move from layer to layer."""
 
 GAP = 0.1
-"""Between two maps, as a part of a map's width."""
+"""Space between two maps, as a part of a map's width."""
 
 EDGE = 0.04
-"""Around all maps: room for the frame of the chosen one."""
+"""Space around all maps, for the frame of the chosen one."""
 
 FULL_DISC = 0.22
 """Radius of the disc of a weight of 1, as a part of a cell."""
@@ -27,9 +27,8 @@ FULL_DISC = 0.22
 class MapGrid:
     """What a grid of maps shows: the maps in the order of `numbers`, each with a title above it.
 
-    `spans` are the values at the ends of each map's colour scale; `weights`, where the maps are class maps, say how much each
-    cell counts; `chosen` is the number of the map to be framed in `colour`; `dead` are the numbers of maps that are zero
-    everywhere.
+    `spans` are the values at the ends of each map's colour scale; `weights`, for class maps, is the weight of each cell;
+    `chosen` is the number of the map to frame in `colour`; `dead` are the numbers of maps that are zero everywhere.
     """
 
     maps: Float[Tensor, "channels rows columns"]
@@ -43,7 +42,7 @@ class MapGrid:
 
     @property
     def columns(self) -> int:
-        """Maps side by side: so many that the rows come out even where that is possible, and the grid is wide, not tall."""
+        """Returns how many maps are side by side: the rows are equal where possible, and the grid is wider than tall."""
         count = len(self.numbers)
         root = math.ceil(math.sqrt(count))
         return next((width for width in range(root, 2 * root + 1) if count % width == 0), root)
@@ -56,7 +55,7 @@ class MapGrid:
     def title_height(self) -> float:
         """Room for a map's title, as a part of its width: two lines where there are few maps, one where there are many.
 
-        Of more than 64 maps, hidden units, each is hardly wider than its number is high.
+        With more than 64 maps (hidden units), a map is hardly wider than its number is high.
         """
         return 0.56 if any("\n" in title for title in self.titles) else 0.3 if len(self.numbers) <= 64 else 0.5
 
@@ -123,7 +122,7 @@ def _discs(grid: MapGrid, place: int) -> list[Disc]:
 
 
 def _frame(grid: MapGrid) -> list[Outline]:
-    """Around the chosen map."""
+    """Outlines the chosen map."""
     if grid.chosen is None:
         return []
     left, top = grid.corner(grid.numbers.tolist().index(grid.chosen))
@@ -131,6 +130,6 @@ def _frame(grid: MapGrid) -> list[Outline]:
 
 
 def _dead_marks(grid: MapGrid) -> list[Text]:
-    """A mark on every dead map."""
+    """Marks every dead map."""
     corners = [grid.corner(place) for place, number in enumerate(grid.numbers.tolist()) if number in grid.dead]
     return [Text("dead", left + 0.5, top + 0.5, 10, "middle", colour="#c9c5d6") for left, top in corners]

@@ -1,4 +1,4 @@
-"""The steps from a photograph to its 28×28 picture as one strip of pictures, for a file or a page."""
+"""The steps from a photograph to its 28×28 picture as one strip of pictures."""
 
 from collections.abc import Iterable, Iterator
 from pathlib import Path
@@ -18,7 +18,7 @@ GAP = 8
 
 
 def tile(step: Step) -> np.ndarray:
-    """A step as a square of `SIDE` pixels, uint8 (SIDE, SIDE, 3): fitted in, over black, small pictures with hard pixels."""
+    """Returns a step as a square, uint8 (SIDE, SIDE, 3): scaled to fit, on black; small pictures keep square pixels."""
     picture = PIL.Image.fromarray(step.picture).convert("RGB")
     scale = SIDE / max(picture.size)
     method = PIL.Image.Resampling.NEAREST if scale > 3 else PIL.Image.Resampling.LANCZOS
@@ -36,7 +36,7 @@ def strip(prepared: Prepared) -> np.ndarray:
 
 
 def write_strips(found: Iterable[Classified], folder: Path) -> Iterator[Classified]:
-    """Write the strip of every answered file to `folder/NAME-steps.png` as it passes by.
+    """Passes the files on and writes the strip of every answered one to `folder/NAME-steps.png`.
 
     Raises:
         ImageError: the folder can't be written.
@@ -50,7 +50,7 @@ def write_strips(found: Iterable[Classified], folder: Path) -> Iterator[Classifi
 
 
 def _free(name: str, taken: set[str]) -> str:
-    """The name, with a number behind it where two files share one."""
+    """Returns the name, with a number appended where two files share it."""
     number, free = 2, name
     while free in taken:
         number, free = number + 1, f"{name}-{number}"

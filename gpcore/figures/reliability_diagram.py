@@ -1,4 +1,4 @@
-"""How far probabilities can be believed, as a reliability diagram."""
+"""A reliability diagram: how far probabilities can be trusted."""
 
 import math
 from collections.abc import Sequence
@@ -10,10 +10,10 @@ from gpcore.insight.reliability import Bin, Reliability, calibration_error
 
 
 def reliability_diagram(found: Reliability, colour: str) -> go.Figure:
-    """The share of right answers against the probability they were given with: on the diagonal it can be believed.
+    """Draws the share of right answers against their probability; on the diagonal, the probability can be trusted.
 
-    Solid is the network as it is, dotted with its temperature; below the diagonal it is too sure of itself. A larger
-    marker stands for more answers.
+    Solid is the network as it is, dotted with its temperature; below the diagonal it is overconfident. A larger marker
+    means more answers.
     """
     figure = go.Figure()
     diagonal = {"color": NEUTRAL, "width": 1, "dash": "dash"}

@@ -1,4 +1,4 @@
-"""How heads stand against each other over seeds: a row for each, dots for seeds, a diamond for their mean with its interval."""
+"""Heads compared over seeds: a row for each, with dots for seeds and a diamond for their mean with its interval."""
 
 from gpcore.drawing.rows import DotRow, Mark, Rows
 from gpcore.drawing.theme import POOL_COLOURS
@@ -7,7 +7,7 @@ from gpcore.verdicts.standings import Standing, Verdict, VerdictTable
 
 
 def over_seeds(table: VerdictTable, title: str = "validation accuracy", lowest: float = 0) -> Rows:
-    """What was measured, between `lowest` and 1, with the 95 % interval of the mean over seeds, the highest mean on top."""
+    """Draws a measure for each head with the 95 % interval of its mean over seeds, the highest mean on top; `lowest` to 1."""
     return Rows([_standing(standing, lowest) for standing in table.standings], title, percent)
 
 
@@ -41,7 +41,7 @@ def _difference(pool: Pool, verdict: Verdict) -> DotRow:
 
 
 def percent(value: float, digits: int) -> str:
-    """A fraction as a scale writes it whose ticks need so many digits: `87.5%`."""
+    """Returns a fraction as a percentage with so many digits: `87.5%`."""
     return f"{value:.{max(0, digits - 2)}%}"
 
 

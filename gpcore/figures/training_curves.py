@@ -1,4 +1,4 @@
-"""Runs while they are trained: loss per batch, and what is measured after every epoch, all runs on the same axes."""
+"""Runs during training: loss per batch, and the measures after every epoch, all runs on the same axes."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -18,7 +18,7 @@ class Trace(Curve):
 
 
 def batch_losses(traces: Sequence[Trace]) -> Chart:
-    """The training loss of every batch; where batches are drawn together, their mean, and a band from lowest to highest."""
+    """Draws the training loss of every batch; batches drawn as one point show their mean and a band from lowest to highest."""
     lines = [_loss_line(trace, *style) for trace, style in zip(traces, styles(traces), strict=True)]
     return Chart("losses", "batch", "training loss", "loss", lines, "The loss of every batch is drawn here.")
 

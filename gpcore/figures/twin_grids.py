@@ -1,4 +1,4 @@
-"""The same layer of several networks, looking at the same image, as grids that can be compared."""
+"""The same layer of several networks for the same image, as grids that can be compared."""
 
 from collections.abc import Sequence
 

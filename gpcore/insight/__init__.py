@@ -1,1 +1,1 @@
-"""One trained network and its images: what it sees, and why it answers as it does."""
+"""One trained network and its images: its maps, its evidence, its errors."""

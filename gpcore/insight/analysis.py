@@ -1,4 +1,4 @@
-"""One network's look at one image: its answer, its scores, and what they are made of, each computed when it is asked for."""
+"""One network's analysis of one image: its answer, its scores and their evidence, each computed on demand."""
 
 from dataclasses import dataclass
 from functools import cached_property
@@ -16,7 +16,7 @@ from gpcore.training.evaluate import answers, output_of
 
 @dataclass(frozen=True)
 class Analysis:
-    """A network, what its recipe takes answers from, and an image (1, channels, height, width) in [0, 1]."""
+    """A network, the output that its recipe takes answers from, and an image (1, channels, height, width) in [0, 1]."""
 
     network: Network
     output: Output
@@ -34,12 +34,12 @@ class Analysis:
 
     @cached_property
     def answer(self) -> int:
-        """The class answered: on the recipe's output, as accuracy is counted."""
+        """The predicted class, from the recipe's output, which accuracy is computed on too."""
         return int(answers(output_of(self.scores[None], self.output)))
 
     @property
     def tied(self) -> bool:
-        """Whether another class has a larger logit, and only rounding the sigmoids to 1 made this one the answer."""
+        """Whether another class has a larger logit, and this one won only because sigmoids were rounded to 1."""
         return bool(self.scores.max() > self.scores[self.answer])
 
     @cached_property
@@ -54,7 +54,7 @@ class Analysis:
 
     @cached_property
     def gradients(self) -> Gradients:
-        """Of the answer's score, with respect to its class map and to the image."""
+        """The gradients of the answer's score with respect to its class map and to the image."""
         return apart.gradients(self.network, self.image, self.answer)
 
     def maps(self, layer: int) -> Float[Tensor, "channels rows columns"]:

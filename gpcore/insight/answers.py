@@ -1,4 +1,4 @@
-"""What a network answers to a photograph, how sure it is, and where in the photograph the answer comes from."""
+"""A network's answer to a photograph, its confidence, and which part of the photograph the answer comes from."""
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
@@ -61,7 +61,7 @@ class Answer:
 
 
 def answer(network: Network, calibration: Calibration, classes: tuple[str, ...], prepared: Prepared) -> Answer:
-    """What a network says to a prepared photograph."""
+    """Returns a network's answer to a prepared photograph."""
     stacked = torch.from_numpy(np.ascontiguousarray(prepared.views))
     views = scaled(stacked if stacked.ndim == 4 else stacked.unsqueeze(1))
     with torch.inference_mode():
@@ -73,7 +73,7 @@ def answer(network: Network, calibration: Calibration, classes: tuple[str, ...],
 
 
 def cuts_out(run: Run) -> bool:
-    """Whether a run takes photographs as `prepare` makes them: cut out and made what FashionMNIST would have held."""
+    """Returns whether a run takes the images that `prepare` returns: cut out and shaped like FashionMNIST's."""
     return run.recipe.dataset == "fashion-mnist" and not run.recipe.frozen
 
 
@@ -127,7 +127,7 @@ def measure_calibration(run: Run, data: Path) -> Calibration:
 
 @dataclass(frozen=True)
 class Classified:
-    """What became of one file: how it was prepared and what the network answers, or what is wrong with it."""
+    """The result for one file: how it was prepared and the network's answer, or an error."""
 
     path: Path
     prepared: Prepared | None = None
@@ -150,7 +150,7 @@ class Classified:
 
     @property
     def sentence(self) -> str:
-        """The same in one line for a person."""
+        """The result as one line of text."""
         if self.answer is None:
             return f"{self.path}: {self.error}"
         found = self.answer
@@ -158,7 +158,7 @@ class Classified:
 
 
 def classify_files(paths: Iterable[Path], run: Run, data: Path) -> Iterator[Classified]:
-    """Each file's answer, or what is wrong with it; the others are still answered."""
+    """Yields each file's answer or error; an error does not end the others."""
     network, calibration, classes = run.network(), calibration_of(run, data), run.classes
     for path in paths:
         try:

@@ -1,4 +1,4 @@
-"""The images on which two networks differ, or are wrong together, or are wrong and sure of it."""
+"""The images on which two networks differ, both are wrong, or one is confidently wrong."""
 
 from dataclasses import dataclass
 from typing import Literal
@@ -11,14 +11,14 @@ from gpcore.recipe import Output
 from gpcore.training.evaluate import answers, output_of
 
 Kind = Literal["first", "second", "both", "sure"]
-"""Only the first network is right; only the second is; both are wrong; either is wrong, the surest mistake first."""
+"""Only the first network is right; only the second is; both are wrong; either is wrong, the most confident error first."""
 
 
 @dataclass(frozen=True)
 class Answers:
-    """What one network answers to every image, and how far the true class's logit lies behind the answer's (`lag`).
+    """One network's answers to all images, and how far the true class's logit is behind the answer's (`lag`).
 
-    The lag is 0 for a right answer. Where sigmoids tie at 1, it can be negative for a wrong one: the truth had more.
+    The lag is 0 for a right answer. Where sigmoids tie at 1, it can be negative for a wrong one: the true logit was larger.
     """
 
     labels: Int64[Tensor, " n"]

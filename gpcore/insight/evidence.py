@@ -1,7 +1,7 @@
 """Where a pooled score comes from, cell by cell, adding up exactly: pure functions over tensors.
 
 For every pooling `score = sum over cells of weight * map + remainder`. GAP weighs all cells alike, GMP one cell alone,
-attention as it has learnt, log-sum-exp by a softmax, with a remainder that is its own formula and not just what is left.
+attention by learned weights, log-sum-exp by a softmax; its remainder has a formula of its own and is not just the difference.
 
     found = evidence(network.pool, network.maps(images)[0])
     found.shares[1]        # what each cell adds to the score of class 1
@@ -25,8 +25,8 @@ Cells = Float[Tensor, "rows columns"]
 class Evidence:
     """The scores of one image taken apart.
 
-    `shares = weights * maps` is what each cell adds to its class's score, `remainders` what the pooling adds beside the
-    cells (`remainder_name` says what that is; None where it is nothing), and `scores` what the pooling itself answers.
+    `shares = weights * maps` is what each cell adds to its class's score, `remainders` what the pooling adds besides
+    (`remainder_name` describes it; None if it is zero), and `scores` the pooling's own output.
     """
 
     maps: Float[Tensor, "classes rows columns"]
@@ -51,7 +51,7 @@ class Evidence:
 
     def strongest_cell(self, label: int) -> tuple[int, int]:
         """(row, column) of the cell that adds most to the score of class `label`; for GMP the one that decides."""
-        # GMP's one cell may be negative, and then every cell without a weight, at 0, would look stronger.
+        # GMP's single cell may be negative; then every cell with weight 0 would look stronger.
         shares = self.shares[label].masked_fill(self.weights[label] == 0, -torch.inf)
         return divmod(int(shares.argmax()), shares.shape[1])
 
@@ -80,7 +80,7 @@ class Gradients:
 
 @dataclass(frozen=True)
 class Box:
-    """Pixels of the image, from its upper left corner; it may reach beyond the image, where padding stands for pixels."""
+    """A rectangle in pixels from the image's upper left corner; it may extend beyond the image into its padding."""
 
     top: int
     left: int
@@ -96,11 +96,11 @@ def evidence(pool: GlobalPool, maps: Float[Tensor, "classes rows columns"]) -> E
 
 
 def evidence_of(network: Network, image: Float[Tensor, "1 channels height width"]) -> Evidence:
-    """The scores of one image taken apart, wherever the network's pooling stands.
+    """Returns the evidence for one image, whether the network pools class maps or features.
 
-    On class maps that is `evidence`. On features h, pooled with weights p and weighed by a linear layer `W, b` afterwards, a
-    cell adds `sum over features of W p h` to a class's score: those are the `maps`, with weights of 1, and the bias is
-    the remainder, together with `W` times the pooling's own.
+    For class maps this is `evidence`. For features h, pooled with weights p and followed by a linear layer `W, b`, a cell
+    adds `sum over features of W p h` to a class's score. These are the `maps`, with weights of 1. The bias is the remainder,
+    together with `W` times the pooling's own.
 
     Raises:
         InsightError: the network pools nothing.
@@ -131,7 +131,7 @@ def contest(found: Evidence, winner: int) -> Contest:
 
 
 def gradients(network: Network, image: Float[Tensor, "1 channels height width"], label: int) -> Gradients:
-    """The gradient of the score of class `label`: GMP sends it through one cell, GAP through all of them alike."""
+    """Returns the gradient of the score of class `label`: GMP sends it through one cell, GAP equally through all."""
     with torch.enable_grad():
         pixels = image.clone().requires_grad_()
         maps = network.maps(pixels)
@@ -140,7 +140,7 @@ def gradients(network: Network, image: Float[Tensor, "1 channels height width"],
 
 
 def receptive_field(network: Network, row: int, column: int, layer: int | None = None) -> Box:
-    """All pixels that one cell of a layer can depend on.
+    """Returns the box of all pixels that one cell of a layer can depend on.
 
     Through a window of size k, stride s and padding p the field grows by `(k - 1) * jump` and starts `p * jump` earlier,
     and the distance between neighbouring cells, `jump`, is multiplied by s (Dumoulin and Visin 2016).
@@ -152,7 +152,7 @@ def receptive_field(network: Network, row: int, column: int, layer: int | None =
 
 
 def own_pixels(network: Network, row: int, column: int, layer: int | None = None) -> Box:
-    """The pixels at the centre of a cell's receptive field, which no other cell of the layer has at its centre."""
+    """Returns the pixels at the centre of a cell's receptive field, which belong to no other cell of the layer."""
     jump = cell_size(network, layer)
     return Box(row * jump, column * jump, jump, jump)
 
@@ -166,10 +166,10 @@ def cell_size(network: Network, layer: int | None = None) -> int:
 
 
 def on_the_image(cells: Cells, cell: int, height: int, width: int) -> Float[Tensor, "height width"]:
-    """A map laid over the image that it came from: bilinear between the centres of its cells, of `cell` pixels each.
+    """Returns a map enlarged to its image: bilinear between the centres of its cells, of `cell` pixels each.
 
-    Max pooling leaves out the last pixels where a map does not divide evenly (28 → 14 → 7 → 3): cells reach to pixel 24 of
-    28, and what lies beyond repeats the last one, instead of the map being stretched over pixels that it is not about.
+    Max pooling drops the last pixels where a map does not divide evenly (28 → 14 → 7 → 3): cells reach to pixel 24 of 28. The
+    pixels beyond repeat the last cell; stretching the map would shift it.
     """
     rows, columns = cells.shape
     laid = functional.interpolate(cells[None, None], scale_factor=cell, mode="bilinear", align_corners=False)

@@ -1,4 +1,4 @@
-"""Poolings on a map small enough to follow by hand: the pooled value, and where its gradient goes."""
+"""Poolings on a map small enough to compute by hand: the pooled value, and its gradient."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -12,7 +12,7 @@ from gpcore.nets.pooling import POOLS
 from gpcore.recipe import Pool
 
 BY_HAND: tuple[Pool, ...] = ("gap", "gmp", "lse", "avgmax", "gem")
-"""The poolings that follow from the map alone. Attention does not: which cell counts is learned; and `mlp` pools nothing."""
+"""The poolings that depend on the map alone. Attention's weights are learned, and `mlp` does not pool."""
 
 Grid = Sequence[Sequence[float | int]]
 
@@ -22,26 +22,26 @@ EXAMPLES: dict[str, tuple[Grid, Grid]] = {
     "one spot against three": ([[0, 0, 0], [0, 6, 0], [0, 0, 0]], [[5, 0, 0], [0, 5, 0], [0, 0, 5]]),
     "evidence against": ([[8, -9, -9], [-9, -9, -9], [-9, -9, -9]], [[1, 1, 1], [1, 1, 1], [1, 1, 1]]),
 }
-"""Pairs of maps on which poolings do not all agree, or agree for different reasons."""
+"""Pairs of maps on which poolings disagree, or agree for different reasons."""
 
 
 @dataclass(frozen=True)
 class Pooled:
-    """What one pooling makes of one map: the score, and the gradient of the score with respect to each cell."""
+    """One pooling of one map: the score, and its gradient with respect to each cell."""
 
     score: float
     gradient: Float[Tensor, "height width"]
 
 
 def pool_by_hand(grid: Grid, pool: Pool) -> Pooled:
-    """Pool one map and follow the gradient back, by automatic differentiation of the pooling that the networks use.
+    """Pools one map with the networks' own pooling and returns the score and its gradient.
 
     Raises:
         InsightError: GeM is asked about a map with a number below 0, which has no fractional power.
     """
     if pool == "gem" and min(map(min, grid)) < 0:
         raise InsightError(
-            "GeM is defined for numbers of 0 and more, and here is one below. LSE is its twin for both signs: log(GeM(exp(x)))."
+            "GeM is defined for numbers of 0 and more; this map has a negative one. LSE is its signed twin: log(GeM(exp(x)))."
         )
     cells = torch.tensor(grid, dtype=torch.float32, requires_grad=True)
     score = POOLS[pool]()(cells[None, None])[0, 0]

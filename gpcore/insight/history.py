@@ -1,4 +1,4 @@
-"""One image through a network as training left it after every epoch, all epochs at once."""
+"""One image through a network at every epoch of its training, all epochs at once."""
 
 import copy
 from collections.abc import Sequence
@@ -26,7 +26,7 @@ class History:
 
 
 def history(networks: Sequence[Network]) -> History:
-    """The networks of a run's epochs, in their order, as one."""
+    """Returns the networks of a run's epochs, in order, as one stack."""
     weights, buffers = stack_module_state(list(networks))
     return History(copy.deepcopy(networks[0]).to("meta"), {name: value.detach() for name, value in (weights | buffers).items()})
 

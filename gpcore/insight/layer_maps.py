@@ -20,7 +20,7 @@ from gpcore.nets.network import Network
 from gpcore.training.evaluate import on_all_cores
 
 SLICE = 250
-"""Images whose class maps are computed at once: so few that the maps before them stay in the processor's cache."""
+"""Images per slice: few enough that the maps before the class maps stay in the processor's cache."""
 
 
 @dataclass(frozen=True)
@@ -95,7 +95,7 @@ def all_scores(network: Network, split: Split) -> Float[Tensor, "n classes"]:
 
 
 def of_all(function: Callable[[Tensor], Tensor], split: Split) -> Shaped[Tensor, "n ..."]:
-    """What a function gives for every image of a split, called with slices of them, scaled to [0, 1], on all cores."""
+    """Applies a function to slices of a split's images, scaled to [0, 1], on all cores, and joins the results."""
 
     @torch.inference_mode()
     def of_slice(images: Tensor) -> Tensor:
@@ -109,9 +109,9 @@ def contributions(
 ) -> Float[Tensor, " maps"]:
     """How much each map of a layer adds to one class's score: `sum over its cells of map * d score / d map`.
 
-    After the trunk that is the score less the biases, exactly; before it, where rectifiers and max pooling bend the
-    function, it is the first-order share (Shrikumar et al. 2016, "Not just a black box"). Class maps and pooled scores
-    each speak for a class of their own: there it is each one's own score.
+    After the trunk, this is exactly the score without its biases. Before it, where rectifiers and max pooling make the function
+    nonlinear, it is the first-order share (Shrikumar et al. 2016, "Not just a black box"). Each class map and pooled score
+    belongs to one class: there it is that class's own score.
     """
     last = len(network.network)
     if layer == last or (layer == network.class_maps_layer and network.has_class_maps):
@@ -124,12 +124,12 @@ def contributions(
 
 
 def dead(maps: Float[Tensor, "channels height width"]) -> Bool[Tensor, " channels"]:
-    """Which maps are zero in every cell: rectified units that this image does not wake."""
+    """Returns which maps are zero in every cell: rectified units that this image does not activate."""
     return (maps == 0).flatten(1).all(1)
 
 
 def order(values: Float[Tensor, " maps"] | None, count: int) -> Int64[Tensor, " maps"]:
-    """The maps' numbers in the order in which they are shown: the largest value first, or as they come for None."""
+    """Returns the maps' numbers in the order of display: the largest value first, or the network's order for None."""
     return torch.arange(count) if values is None else values.argsort(descending=True, stable=True)
 
 

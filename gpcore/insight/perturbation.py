@@ -1,4 +1,4 @@
-"""Small changes to an image, to try what a network makes of them: pure functions, values in [0, 1] in and out."""
+"""Small changes to an image, to test a network's reaction: pure functions, values in [0, 1] in and out."""
 
 from dataclasses import dataclass
 
@@ -9,11 +9,11 @@ from torch import Tensor
 
 @dataclass(frozen=True)
 class Change:
-    """What is done to an image, in this order: moved, turned and scaled about its centre, made noisy, partly erased.
+    """Changes to an image, applied in this order: move, rotate and scale about its centre, add noise, erase a part.
 
     `right` and `down` in pixels, `angle` in degrees clockwise, `scale` as a factor, `noise` as the standard deviation of
     what is added to every pixel (always the same draw, so that a link shows the same noise), `rows` and `columns` from the
-    first erased pixel to the one after the last. What comes in from outside, and what is erased, is 0.
+    first erased pixel to the one after the last. Pixels from outside the image and erased pixels are 0.
     """
 
     right: int = 0
@@ -29,9 +29,9 @@ UNCHANGED = Change()
 
 
 def changed(images: Float[Tensor, "n channels height width"], change: Change) -> Float[Tensor, "n channels height width"]:
-    """The images with a change made; with `UNCHANGED` the same, bit for bit."""
+    """Returns the changed images; with `UNCHANGED` they are the same to the bit."""
     if (change.right, change.down, change.angle, change.scale) != (0, 0, 0.0, 1.0):
-        # Imported here, as it takes two seconds, which nobody need wait for who changes nothing.
+        # Imported here, since it takes two seconds and unchanged images don't need it.
         from torchvision.transforms import InterpolationMode
         from torchvision.transforms.functional import affine
 

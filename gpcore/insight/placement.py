@@ -1,8 +1,8 @@
-"""The same weights with the pooling before the last layer instead of behind it: for a mean the same function, else another.
+"""Moves a trained network's pooling from behind the last layer to before it: for a mean the same function, otherwise not.
 
-With W the 1×1 convolution and F the features, a network on class maps scores `pool(W F)`, one on features `W pool(F)`. A mean
-is linear and changes places with W. A maximum does not: behind W it is taken where *one* cell has most of what the class
-wants, before W each feature brings its own best cell, and together they may look like no place of the image.
+With W the 1×1 convolution and F the features, a network on class maps computes `pool(W F)`, one on features `W pool(F)`. A mean
+is linear and commutes with W. A maximum does not: after W it takes the *one* cell with the highest class score; before W each
+feature takes its own best cell, and the combination may occur nowhere in the image.
 """
 
 from torch import nn
@@ -14,13 +14,13 @@ from gpcore.nets.pooling import POOLS
 
 
 def moved(network: Network) -> Network:
-    """A copy of a trained network whose pooling stands on the features, the convolution behind it as a linear layer.
+    """Returns a copy of a trained network that pools its features; the convolution follows as a linear layer.
 
     Raises:
-        InsightError: the pooling does not stand on class maps, or has learned something of each of them.
+        InsightError: the pooling is not on class maps, or has learned weights for each of them.
     """
     if not network.has_class_maps:
-        raise InsightError("Its pooling does not stand on class maps, so there is nothing to move: choose GAP or GMP.")
+        raise InsightError("Its pooling is not on class maps, so it can't be moved: choose GAP or GMP.")
     if any(True for _ in network.pool.parameters()):
         raise InsightError(f"{network.pool.label} has learned weights for class maps, which mean nothing on features.")
     convolution = network.head[0]

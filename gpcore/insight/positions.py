@@ -37,9 +37,9 @@ class PositionMap:
 def slide(
     network: Network, items: UInt8[Tensor, "n 1 28 28"], index: int, label: int, side: int, pieces: int, seed: int = 0
 ) -> PositionMap:
-    """An item, `side` pixels wide, at every fourth pixel of a canvas, always before the same clutter.
+    """Scores an item, `side` pixels wide, at every fourth pixel of a canvas, always on the same clutter.
 
-    Global poolings take images of any size, so a network that was trained on 28×28 pixels can be asked too.
+    Global poolings take images of any size, so networks trained on 28×28 pixels work too.
     """
     starts = torch.arange(0, SIDE - side + 1, STEP)
     top, left = (grid.flatten() for grid in torch.meshgrid(starts, starts, indexing="ij"))

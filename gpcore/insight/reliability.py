@@ -15,7 +15,7 @@ BINS = 15
 
 @dataclass(frozen=True)
 class Bin:
-    """Answers of about one probability: how many, their mean probability, and the share of them that is right."""
+    """Answers of similar probability: their number, mean probability, and the share that is right."""
 
     images: int
     confidence: float

@@ -1,6 +1,6 @@
-"""How an accuracy falls as the test images are disturbed more and more: seven disturbances, each from nothing to too much.
+"""Accuracy on disturbed test images: seven disturbances of increasing severity.
 
-Every image has its own direction, angle or place, drawn once: all severities and all networks meet the same ones.
+Every image has its own direction, angle or place, drawn once: all severities and all networks use the same ones.
 """
 
 from collections.abc import Callable, Sequence
@@ -24,7 +24,7 @@ Disturb = Callable[[Images, float, torch.Generator], Images]
 
 @dataclass(frozen=True)
 class Disturbance:
-    """What is done to images, how strongly, in which unit; the first severity does nothing."""
+    """A disturbance, its severities and their unit; the first severity changes nothing."""
 
     title: str
     unit: str
@@ -93,7 +93,7 @@ DISTURBANCES: dict[str, Disturbance] = {
 
 
 def accuracy(network: Network, split: Split, output: Output, disturbance: str, severity: float, seed: int = 0) -> float:
-    """The share of a split's images that are answered right once they are disturbed; in slices, each with the same draw.
+    """Returns the accuracy on a split's disturbed images.
 
     Raises:
         InsightError: there is no such disturbance.
@@ -123,7 +123,7 @@ def _resampled(
     cosine, sine = angle.cos() / factor, angle.sin() / factor
     height, width = images.shape[2:]
     right, down = 2 * torch.zeros_like(factor).add(right), 2 * torch.zeros_like(factor).add(down)
-    # `affine_grid` says where each pixel comes from, so everything is the other way round.
+    # `affine_grid` maps each pixel to its source, so everything is inverted.
     rows = torch.stack([cosine, sine * height / width, -(cosine * right + sine * height / width * down)], dim=1)
     columns = torch.stack([-sine * width / height, cosine, sine * width / height * right - cosine * down], dim=1)
     grid = functional.affine_grid(torch.stack([rows, columns], dim=1), list(images.shape), align_corners=False)

@@ -1,4 +1,4 @@
-"""How far a network's answers can be believed: calibrated probabilities, and a warning for pictures of none of its classes."""
+"""How far a network's answers can be trusted: calibrated probabilities, and a warning for pictures of unknown classes."""
 
 import json
 import math
@@ -19,15 +19,15 @@ Logits = Float[Tensor, "n classes"]
 Labels = Int64[Tensor, " n"]
 
 FALSE_ALARMS = 0.05
-"""Share of the dataset's own test images for which the warning may come up."""
+"""Share of the dataset's test images that may get the warning."""
 
 
 @dataclass(frozen=True)
 class Calibration:
-    """What was measured of a network on images that it was not trained on.
+    """A network's calibration, measured on images that it was not trained on.
 
-    `temperature` divides the logits before the softmax. A picture is doubtful when its `doubt` exceeds `threshold`, which is
-    so for `FALSE_ALARMS` of `images` test images. `epoch` says whose weights these were.
+    `temperature` divides the logits before the softmax. A picture is doubtful if its `doubt` exceeds `threshold`, as for
+    `FALSE_ALARMS` of `images` test images. `epoch` is the epoch of the weights.
     """
 
     epoch: int
@@ -41,11 +41,11 @@ class Calibration:
 
 
 def doubt(logits: Logits) -> Float[Tensor, " n"]:
-    """How little one class stands out: `mean(logits) - max(logits)`, never positive, 0 if all classes score alike.
+    """Returns the doubt about an answer: `mean(logits) - max(logits)`, never positive, 0 if all classes score alike.
 
-    Of nine scores tried it told hats, shorts and skirts from FashionMNIST's test images best, or as well as the best, with
-    four networks on the development photographs (benchmarks/photos.py measures it and three others). From photographs of
-    known classes it hardly tells them: those differ from the test images too.
+    Of nine scores tried with four networks on the development photographs, it separated hats, shorts and skirts from
+    FashionMNIST's test images best, or as well as the best (benchmarks/photos.py measures it and three others). It hardly
+    separates them from photographs of known classes, which differ from the test images too.
     """
     return logits.mean(1) - logits.amax(1)
 
@@ -86,4 +86,4 @@ def read_calibration(path: Path) -> Calibration:
     try:
         return Calibration(**json.loads(path.read_text(encoding="utf-8")))
     except (OSError, ValueError, TypeError) as error:
-        raise CheckpointError(f"{path} is damaged ({error}): delete it, and `calibrate` makes it anew.") from error
+        raise CheckpointError(f"{path} is damaged ({error}): delete it, and `calibrate` measures it again.") from error
