@@ -13,7 +13,7 @@ from ui.serving.preload import Preload
 
 
 def live(request: Request) -> Response:
-    """What is being trained; imported when it is first asked for, since the server need not wait for PyTorch to answer."""
+    """Returns the state of active runs; imported on the first request, so that the server starts without PyTorch."""
     from ui.train.live_feed import feed
 
     return feed(request)

@@ -12,13 +12,13 @@ from ui import started_workers
 from ui.links import page_file
 from ui.serving import garbage
 
-# A file of our own: one of Streamlit's icons would be fetched from another server, which a page without a network has not.
+# Our own file: Streamlit's icons are fetched from another server, which fails without a network.
 st.set_page_config(page_title="Poolscope", page_icon=Path(__file__).parents[1] / "ui" / "icon.svg", layout="wide")
 st.html("<style>.stMainBlockContainer { padding-top: 4rem }</style>")
 
 
 def compare() -> None:
-    """Go to the page that opens first: it has no path of its own, and whoever writes /compare means it."""
+    """Redirects /compare to the first page, which has no path of its own."""
     asked = {name: st.query_params.get_all(name) for name in st.query_params}  # several runs, each by a value of its own
     st.switch_page(page_file("compare"), query_params=asked)
 

@@ -15,13 +15,13 @@ from ui.classify.pictures import Picture
 st.title("What is in my picture?")
 found = widgets.trained_runs_or_stop()
 st.caption(
-    "A photograph is cut out, trimmed, shrunk and negated until it is what FashionMNIST would have held, since that is all "
-    "these networks know: T-shirts, trousers, pullovers, dresses, coats, sandals, shirts, sneakers, bags and ankle boots."
+    "A photograph is cut out, trimmed, shrunk and negated to look like an image of FashionMNIST, which these networks were "
+    "trained on: T-shirts, trousers, pullovers, dresses, coats, sandals, shirts, sneakers, bags and ankle boots."
 )
 
 
 def overview(brought: Sequence[Picture], runs: Sequence[Run]) -> Picture:
-    """All pictures with both answers, as a table to choose from and to download."""
+    """Shows all pictures with both answers as a table, to choose from and to download."""
     rows = [row_of(picture, runs) for picture in brought]
     table = [{"picture": picture.thumbnail, **row} for picture, row in zip(brought, rows, strict=True)]
     event = st.dataframe(

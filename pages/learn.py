@@ -17,14 +17,14 @@ st.title("What is global pooling?")
 st.markdown(
     "A convolutional network ends with one small map per class: each cell says how much *that place* of the image looks like "
     "that class. **Global pooling** turns each map into one number, the score; the class with the largest score is the answer. "
-    "Change a number below and watch what each pooling makes of it."
+    "Change a number below and watch each pooling's score."
 )
 
 
 def forget_edits() -> None:
-    """Under a new key a table begins anew; where nothing was edited the old ones stay, and are not drawn once more."""
+    """Resets the tables with new keys; unedited tables keep their keys and are not redrawn."""
     turn = st.session_state.tables_turn
-    tables = (st.session_state.get(f"{name} {turn}") for name in NAMES)  # none yet, if the page was still being drawn
+    tables = (st.session_state.get(f"{name} {turn}") for name in NAMES)  # missing if the page was still being drawn
     if any(table and table["edited_rows"] for table in tables):
         st.session_state.tables_turn += 1
 
@@ -38,7 +38,7 @@ def edit(title: str, grid: Grid, key: str) -> Grid:
 
 
 def show(pool: Pool) -> None:
-    """What one pooling makes of both maps, and where its gradient goes; or why it can't."""
+    """Shows one pooling's scores of both maps and their gradients, or an error."""
     try:
         results = [pool_by_hand(grid, pool) for grid in grids]
     except InsightError as error:
@@ -64,7 +64,7 @@ for name, grid, column in editors:
 
 st.caption(
     "Under each score: where the gradient goes, that is which cells training will change and by how much of the whole. GAP "
-    "sends it everywhere alike, GMP to the one brightest cell, and the others lie between."
+    "sends it equally to all cells, GMP to the brightest one only, and the others lie between."
 )
 for place, pool in enumerate(BY_HAND):
     if place % 2 == 0:
@@ -74,8 +74,8 @@ for place, pool in enumerate(BY_HAND):
 with columns[1].container(border=True):
     st.markdown(
         "### Attention\nis not shown by hand: it is a weighted mean too, but how much a cell counts is *learned*, from what "
-        "all maps hold there, so two small maps don't tell. *Inside* shows its weights on real images. The heads `mlp` and "
-        "`mlp-dropout` pool nothing: linear layers see every cell."
+        "all maps hold there, so two small maps are not enough. *Inside* shows its weights on real images. The heads `mlp` and "
+        "`mlp-dropout` don't pool: linear layers see every cell."
     )
 
 st.subheader("In formulas")

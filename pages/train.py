@@ -21,7 +21,7 @@ AT_ONCE = (1, 2)  # a click queues one recipe, or a pair
 
 
 def queue(store: Store) -> None:
-    """Put what the form holds into the queue, two recipes as a pair, and look at what is trained."""
+    """Queues the form's recipes, two of them as a pair, and shows their runs."""
     recipes = chosen_recipes()
     if len(recipes) in AT_ONCE:
         pair = uuid.uuid4().hex if len(recipes) > 1 else None
@@ -31,7 +31,7 @@ def queue(store: Store) -> None:
 
 
 def offer_training(store: Store, recipes: list[Recipe], records: Sequence[RunRecord]) -> None:
-    """The button that trains what was chosen, and how long that should take."""
+    """Shows the button that trains the chosen recipes, and the estimated time."""
     st.button(
         "Train the pair" if len(recipes) > 1 else "Train",
         type="primary",
@@ -63,7 +63,7 @@ def say_how_long(store: Store, recipes: list[Recipe], records: Sequence[RunRecor
     )
 
 
-# Streamlit's own Stop, which shows up whenever the page is drawn, would be taken for one that stops the training.
+# Streamlit's own Stop button appears while a page is drawn and could be mistaken for one that stops the training.
 st.html("<style>[data-testid='stStatusWidget'] { display: none; }</style>")
 
 st.title("Train, watch, leave, come back")

@@ -194,7 +194,7 @@ def test_a_head_that_pools_nothing_says_so_plainly_and_its_layers_are_shown(app_
 
 def test_moved_before_the_last_layer_a_mean_is_the_same_function_and_a_maximum_is_not(app_environment):
     shown = text(opened(show="Move the pooling"))
-    assert "GAP: the same function, but for rounding." in shown
+    assert "GAP: the same function, except for rounding." in shown
     assert "GMP: another function." in shown
 
 

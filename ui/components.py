@@ -58,6 +58,6 @@ def show_rows(rows: Rows, key: str, name: str) -> None:
 
 
 def show_sheet(sheet: "Sheet", key: str, name: str, label: str | None = None) -> None:
-    """Shows a sheet; `name` is the name of the saved file, and what a screen reader says where `label` says nothing else."""
+    """Shows a sheet; `name` is the name of the saved file, and the text for screen readers unless there is a `label`."""
     # The theme is part of the data, since texts have its colour: the browser draws the sheet again when it changes.
     _sheet(data=sheet.data() | {"name": name, "label": label or name, "theme": st.context.theme.type}, key=key)

@@ -48,7 +48,7 @@ class Item:
 
 
 def show_gallery(items: Sequence[Item], key: str, on_open: Callable[[int], None]) -> None:
-    """All items in one component; a click calls `on_open` with the item's index before the page runs again."""
+    """Shows all items in one component; a click calls `on_open` with the item's index before the page runs again."""
 
     def opened() -> None:
         index = st.session_state[key].opened

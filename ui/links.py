@@ -1,4 +1,4 @@
-"""Links to pages and from them: where a page lies, and a sentence for what a link asks for in vain."""
+"""Links between pages: the file of a page, and a warning for a link to something that does not exist."""
 
 from collections.abc import Collection
 from pathlib import Path
@@ -12,14 +12,14 @@ def page_file(name: str) -> Path:
 
 
 def explain_choice(key: str, allowed: Collection[str], name: str) -> None:
-    """Say so of all that a link names and that can't be chosen (any more); call it before the widget of that key."""
-    for asked in filter(None, st.query_params.get_all(key)):  # of nothing chosen, Streamlit writes an empty one
+    """Warns about choices in a link that don't exist (any more); call it before the widget of that key."""
+    for asked in filter(None, st.query_params.get_all(key)):  # Streamlit writes an empty value when nothing is chosen
         if asked not in allowed:
             _say(f"The link asks for the {name} {asked!r}, which is not here: it may have been deleted or renamed.")
 
 
 def explain_number(key: str, low: int, high: int, name: str) -> None:
-    """Say so if the link holds a number outside what is allowed, or no number."""
+    """Warns if the link's number is out of range or not a number."""
     asked = st.query_params.get(key)
     if asked is None:
         return
@@ -32,5 +32,5 @@ def explain_number(key: str, low: int, high: int, name: str) -> None:
 
 
 def _say(sentence: str) -> None:
-    # Whatever a link holds is shown as it is, and never as markup.
+    # The content of a link is shown literally, never as markup.
     st.warning(sentence.replace("[", "\\[").replace("$", "\\$").replace("`", "'"), icon=":material/link_off:")

@@ -10,8 +10,8 @@ from gpcore.nets.network import Network
 from gpcore.runs.run import Run
 from ui import stores
 
-# Visitors come side by side, each with a thread of their own, and for a single image a second core costs more than it gives:
-# while the browser draws on it, the first one waits.
+# Each visitor has a thread, and for a single image a second core costs more than it gains: the first core waits for it while
+# the browser draws there.
 torch.set_num_threads(1)
 
 
@@ -23,7 +23,7 @@ def network(run: Run, epoch: int | None = None) -> Network:
     """
     chosen = epoch or run.record.epochs_done
     path = run.store.weights(run.id, chosen)
-    # The file's time is part of the key: a run deleted and trained anew under the same name is another network.
+    # The file's time is part of the key: a run that was deleted and trained again under the same name is another network.
     return _network(run, chosen, str(path.absolute()), path.stat().st_mtime_ns if path.exists() else 0)
 
 

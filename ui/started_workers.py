@@ -40,7 +40,7 @@ def start_missing(store: Store) -> None:
 
 
 def forget_broken(store: Store) -> None:
-    """Let workers that broke down be started again."""
+    """Allows broken workers to be started again."""
     started = of(store)
     with started.lock:
         for slot in [slot for slot, process in started.processes.items() if process.poll() is not None]:
@@ -48,7 +48,7 @@ def forget_broken(store: Store) -> None:
 
 
 def go_on_at_start() -> None:
-    """Let runs that a restart left in the queue, or half trained, go on: once, when the first page of a server is opened."""
+    """Continues runs that a restart interrupted or left in the queue: once, when the first page of a server opens."""
     _go_on(stores.own_store_folder())
 
 

@@ -1,4 +1,4 @@
-"""Stores and runs that all visitors share; whoever only lists runs needs no PyTorch."""
+"""Stores and runs that all visitors share; listing runs does not import PyTorch."""
 
 import os
 from pathlib import Path
@@ -28,7 +28,7 @@ def data_folder() -> Path:
 
 
 def own_store() -> Store:
-    """The store that this dashboard trains into; it is made when it is first needed."""
+    """Returns the store that this dashboard trains into; it is created on first use."""
     return Store(own_store_folder())
 
 
@@ -54,9 +54,9 @@ def _runs_of(folder: Path) -> dict[str, Run]:
 
 
 def records(folder: Path) -> tuple[RunRecord, ...]:
-    """The runs of a store that is there, the oldest first, read anew only when they have changed."""
+    """Returns the runs of an existing store, the oldest first; they are read again only after a change."""
     file = (folder / "runs.db").stat()
-    return _catalogue(folder.absolute(), (file.st_dev, file.st_ino)).runs()  # a store made anew is another file
+    return _catalogue(folder.absolute(), (file.st_dev, file.st_ino)).runs()  # a new store is another file
 
 
 @st.cache_resource(max_entries=8, show_spinner=False)
@@ -65,7 +65,7 @@ def _catalogue(folder: Path, file: tuple[int, int]) -> Catalogue:
 
 
 def trained_runs() -> dict[str, Run]:
-    """The runs that have at least one whole epoch: those that can be compared, looked into and asked."""
+    """Returns the runs with at least one whole epoch: only these have weights and figures."""
     return {key: run for key, run in runs().items() if run.record.epochs_done}
 
 

@@ -18,7 +18,7 @@ PLOT_CONFIG = {"displaylogo": False, "modeBarButtonsToRemove": ["select2d", "las
 
 @contextlib.contextmanager
 def errors_shown(go_on: bool = False) -> Iterator[None]:
-    """Show what went wrong as one sentence, and end the page there; or go on, where the rest does not depend on it."""
+    """Shows an error as one sentence and ends the page; with `go_on`, the rest of the page follows."""
     try:
         yield
     except GpcoreError as error:
@@ -28,7 +28,7 @@ def errors_shown(go_on: bool = False) -> Iterator[None]:
 
 
 def trained_runs_or_stop() -> dict[str, Run]:
-    """The runs to look at; where there are none, the page says what to do and ends."""
+    """Returns the trained runs; without any, explains what to do and ends the page."""
     with errors_shown():
         found = stores.trained_runs()
     if not found:
@@ -53,14 +53,14 @@ def pick_run(title: str, key: str, found: dict[str, Run], default: str) -> Run:
 
 
 def figure_shown(figure: go.Figure, key: str, name: str) -> None:
-    """A figure with a button, among its own, that saves it as PNG under `name`."""
+    """Shows a figure whose toolbar saves it as PNG under `name`."""
     figure.layout.font = {"color": "#fafafa" if st.context.theme.type == "dark" else "#31333f"}
     picture = {"format": "png", "filename": name, "scale": 3}
     st.plotly_chart(figure, width="stretch", key=key, config=PLOT_CONFIG | {"toImageButtonOptions": picture})
 
 
 def csv_button(title: str, rows: Callable[[], Sequence[dict[str, Any]]], name: str, key: str) -> None:
-    """A button that writes rows, such as a figure's numbers, as CSV when it is pressed, not before."""
+    """Shows a button that writes rows, such as a figure's numbers, as CSV when it is pressed."""
     st.download_button(
         f"{title} (CSV)",
         lambda: pd.DataFrame(rows()).to_csv(index=False),

@@ -1,10 +1,10 @@
-"""How the pages put times and other people's titles into words."""
+"""Times and titles as text for pages."""
 
 import re
 
 
 def duration(seconds: float) -> str:
-    """Seconds as people say them: `42 s`, `3 min 20 s`, `2 h 05 min`."""
+    """Returns a duration as text: `42 s`, `3 min 20 s`, `2 h 05 min`."""
     whole = round(seconds)
     if whole < 60:
         return f"{whole} s"
@@ -14,5 +14,5 @@ def duration(seconds: float) -> str:
 
 
 def plain(text: str) -> str:
-    """A text as it is, where Markdown would be read: a run's title may hold anything."""
+    """Escapes a text for Markdown: a run's title may contain anything."""
     return re.sub(r"([\\`*_{}\[\]<>()#+\-.!|~$:])", r"\\\1", text)

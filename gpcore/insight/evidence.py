@@ -46,7 +46,7 @@ class Evidence:
 
     @property
     def largest_error(self) -> float:
-        """By how much a total misses its score, relative to the score or to 1, whichever is larger: rounding alone."""
+        """The largest difference between a total and its score, relative to the score or to 1, whichever is larger."""
         return ((self.totals - self.scores).abs() / self.scores.abs().clamp(min=1)).max().item()
 
     def strongest_cell(self, label: int) -> tuple[int, int]:

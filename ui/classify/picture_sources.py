@@ -1,4 +1,4 @@
-"""The part of *Classify* that brings pictures: files, the clipboard, a camera, examples."""
+"""The part of *Classify* that takes pictures: from files, the clipboard, a camera, or the examples."""
 
 import streamlit as st
 
@@ -15,7 +15,7 @@ SOURCES = [
 def take_files() -> None:
     """The four ways to bring pictures."""
     upload, paste, camera, shipped = st.tabs(SOURCES, key="bring", on_change="rerun")
-    turn = st.session_state.setdefault("upload_turn", 0)  # a new key empties the widget, and frees what it held
+    turn = st.session_state.setdefault("upload_turn", 0)  # a new key empties the widget and frees its memory
     with upload:
         files = st.file_uploader("Pictures of clothes, up to 20 MB each", accept_multiple_files=True, key=f"files {turn}")
     with paste:
@@ -36,7 +36,7 @@ def take_files() -> None:
 def show_examples() -> list[pictures.Example]:
     """Shipped pictures to try; those just clicked."""
     examples = pictures.examples()
-    st.caption("FashionMNIST test images, made into large pictures by `make examples`.")
+    st.caption("FashionMNIST test images, enlarged by `make examples`.")
     row = st.container(horizontal=True)
     clicked = []
     for example in examples:

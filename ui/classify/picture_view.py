@@ -23,7 +23,7 @@ FOREGROUNDS = {"automatic": "found by itself", "swapped": "the other part", "eve
 POLARITIES = {"automatic": "found by itself", "negated": "negated", "kept": "as in the photograph"}
 
 NO_MAPS = (
-    "This network has no class maps to show where its answer comes from: choose a run whose pooling stands on class maps, such "
+    "This network has no class maps to show where its answer comes from: choose a run that pools class maps, such "
     "as GAP or GMP."
 )
 
@@ -46,8 +46,8 @@ def show_picture(picture: Picture, runs: Sequence[Run]) -> None:
     if any(answer.none_of_these for answer in answers):
         st.warning(
             "This is perhaps none of the ten classes: no class stands out from the others as it does for 95 % of "
-            "FashionMNIST's test images. A hat or a skirt makes this warning come up, but so does a hard photograph of clothes "
-            "that the network knows.",
+            "FashionMNIST's test images. A hat or a skirt causes this warning, but so can a difficult photograph of "
+            "known clothes.",
             icon=":material/help:",
         )
     for place, (column, run, answer) in enumerate(zip(st.columns(2, gap="large"), runs, answers, strict=True)):
@@ -56,7 +56,7 @@ def show_picture(picture: Picture, runs: Sequence[Run]) -> None:
 
 
 def show_answer(picture: Picture, run: Run, answer: Answer, key: str) -> None:
-    """What one model answers, and where in the photograph that comes from."""
+    """Shows one model's answer, and which part of the photograph it comes from."""
     assert picture.photo is not None
     assert picture.prepared is not None
     st.markdown(f"**{plain(run.record.title)}**: {answer.label}")
@@ -69,7 +69,7 @@ def show_answer(picture: Picture, run: Run, answer: Answer, key: str) -> None:
 
 
 def correct(picture: Picture) -> None:
-    """What to change where the guess is wrong; it is followed before the page is drawn anew, so that it is drawn once."""
+    """Shows the corrections; they are applied before the page is redrawn, so that it is drawn once."""
     assert picture.photo is not None
     crop, part, light = (f"{name} {id(picture)}" for name in ("crop", "part", "light"))
 
@@ -95,14 +95,14 @@ def correct(picture: Picture) -> None:
 
 
 def choose(title: str, options: dict[str, str], chosen: str, key: str, on_change: Callable[[], None]) -> None:
-    """One of a few, the first one being what happens by itself."""
+    """Shows a choice of a few options; the first is the automatic one."""
     st.segmented_control(
         title, list(options), default=chosen, format_func=options.__getitem__, required=True, key=key, on_change=on_change
     )
 
 
 def explain_probabilities(runs: Sequence[Run]) -> None:
-    """Why these are not the probabilities that the article's networks were trained with."""
+    """Explains why these are not the probabilities that the article's networks were trained with."""
     with st.expander("What these probabilities mean", icon=":material/percent:"):
         st.markdown(
             "The article's recipe puts a sigmoid before the softmax of its loss. A sigmoid lies between 0 and 1, so after the "

@@ -1,4 +1,4 @@
-"""The pictures that a visitor brought to *Classify*: kept over reruns and pages, and answered once."""
+"""A visitor's pictures on *Classify*: kept over reruns and pages, and classified once."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -23,14 +23,14 @@ from ui import shared_networks, stores
 from ui.inside.computed import Snapshot
 
 MOST_PICTURES = 200
-"""Pictures that one visitor may have here at a time, so that many visitors fit into memory."""
+"""Most pictures per visitor, so that many visitors fit into memory."""
 
 THUMBNAIL = 96
 """Pixels along the longer side of a thumbnail."""
 
 
 class File(Protocol):
-    """What Streamlit's widgets hand over, and what stands in for it: a name and bytes."""
+    """A file from one of Streamlit's widgets, or an example: a name and bytes."""
 
     @property
     def name(self) -> str: ...
@@ -40,7 +40,7 @@ class File(Protocol):
 
 @dataclass
 class Picture:
-    """One picture that a visitor brought, or what is wrong with it."""
+    """One picture that a visitor uploaded, or its error."""
 
     name: str
     photo: Photo | None = None
@@ -63,30 +63,30 @@ class Picture:
 
     @cached_property
     def thumbnail(self) -> str | None:
-        """A small version as a data URL, kept, since a table of all pictures is drawn at every change."""
+        """A small version as a data URL; cached, since the table of all pictures is drawn at every change."""
         return data_url(self.photo.pixels, THUMBNAIL) if self.photo else None
 
     @cached_property
     def beneath(self) -> str:
-        """A version to lie beneath class maps, as a data URL."""
+        """The picture behind the class maps, as a data URL."""
         assert self.photo is not None
         return tile_source(self.photo.pixels)
 
     @cached_property
     def crop_chart(self) -> go.Figure:
-        """The chart on which its owner drags a box: the same one whatever else is changed."""
+        """The chart on which the visitor drags a box; it stays the same when something else changes."""
         assert self.photo is not None
         return croppable(self.photo.pixels)
 
     def shown_steps(self) -> list[np.ndarray]:
-        """Its steps as pictures, drawn when they are first seen."""
+        """Returns its steps as pictures, drawn on first use."""
         assert self.prepared is not None
         if not self.tiles:
             self.tiles = [tile(step) for step in self.prepared.steps]
         return self.tiles
 
     def correct(self, correction: Correction) -> None:
-        """Prepare it anew, as its owner says."""
+        """Prepares it again with the visitor's correction."""
         if self.photo and correction != self.correction:
             self.correction, self.prepared = correction, prepare(self.photo, correction, self.found)
             self.answers.clear()
@@ -94,7 +94,7 @@ class Picture:
 
 
 def brought() -> list[Picture]:
-    """The pictures of this visitor, in the order in which they came."""
+    """Returns this visitor's pictures in the order of upload."""
     return st.session_state.setdefault("pictures", [])
 
 
@@ -113,7 +113,7 @@ def bring(files: Sequence[File]) -> None:
 
 
 def answered(picture: Picture, run: Run) -> Answer:
-    """A run's answer to a picture that could be read."""
+    """Returns a run's answer to a readable picture."""
     key = Snapshot(run, run.record.epochs_done).key
     if key not in picture.answers:
         assert picture.prepared is not None
@@ -122,17 +122,17 @@ def answered(picture: Picture, run: Run) -> Answer:
 
 
 def calibration(run: Run) -> Calibration:
-    """A run's calibration, measured once where none is kept beside its weights."""
+    """Returns a run's calibration; it is measured once if none is kept beside the weights."""
     return _calibration(run, Snapshot(run, run.record.epochs_done).key)
 
 
-@st.cache_resource(max_entries=64, show_spinner="Measuring how sure this network may be …")
+@st.cache_resource(max_entries=64, show_spinner="Calibrating this network …")
 def _calibration(_run: Run, key: tuple[str, int]) -> Calibration:
     return calibration_of(_run, stores.data_folder())
 
 
 def sent_on(picture: Picture) -> dict[str, Any]:
-    """The picture as *Inside* takes it."""
+    """Returns the picture in the form that *Inside* takes."""
     assert picture.prepared is not None
     return {"name": picture.name, "pixels": np.array(picture.prepared.image)}
 

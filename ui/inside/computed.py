@@ -1,4 +1,4 @@
-"""What the *Inside* page computes once for all visitors: class maps of all test images, and all epochs of a run."""
+"""Results of *Inside* that are computed once for all visitors: class maps of all test images, and all epochs of a run."""
 
 from dataclasses import dataclass
 
@@ -17,7 +17,7 @@ from ui import shared_networks
 
 @dataclass(frozen=True)
 class Snapshot:
-    """A run as it stood after an epoch, and the file that proves it: written anew, it is another snapshot."""
+    """A run after an epoch, with its weights file: if the file is rewritten, it is another snapshot."""
 
     run: Run
     epoch: int
@@ -39,11 +39,11 @@ def _layers(_snapshot: Snapshot, image_shape: tuple[int, int, int], key: tuple[s
 
 
 def class_maps(snapshot: Snapshot, dataset: Dataset) -> Float[Tensor, "n classes rows columns"]:
-    """The class maps of every test image: 3.6 MB for 10,000 of them. Shared, so never to be changed."""
+    """The class maps of every test image: 3.6 MB for 10,000 of them. Shared, so never change it."""
     return _class_maps(snapshot, dataset, snapshot.key, dataset.name)
 
 
-@st.cache_resource(max_entries=32, show_spinner="Looking at all test images …")
+@st.cache_resource(max_entries=32, show_spinner="Computing all test images …")
 def _class_maps(_snapshot: Snapshot, _dataset: Dataset, key: tuple[str, int], name: str) -> Tensor:
     return layer_maps.all_class_maps(shared_networks.network(_snapshot.run, _snapshot.epoch), _dataset.test)
 
@@ -59,7 +59,7 @@ def _curve(_snapshot: Snapshot, _dataset: Dataset, output: str, key: tuple[str, 
 
 
 def disagreement(first: Snapshot, second: Snapshot, dataset: Dataset) -> Disagreement:
-    """What two networks answer to every test image."""
+    """Returns two networks' answers to all test images."""
     return Disagreement(dataset.test.labels, _answers_of(first, dataset), _answers_of(second, dataset))
 
 
@@ -68,20 +68,20 @@ def _answers_of(snapshot: Snapshot, dataset: Dataset) -> Answers:
 
 
 def scores(snapshot: Snapshot, dataset: Dataset) -> Float[Tensor, "n classes"]:
-    """What a network scores every test image. Shared, so never to be changed."""
+    """Returns a network's scores of all test images. Shared, so never change it."""
     network = shared_networks.network(snapshot.run, snapshot.epoch)
     if network.has_class_maps:
         return network.pool(class_maps(snapshot, dataset))
     return _scores(snapshot, dataset, snapshot.key, dataset.name)
 
 
-@st.cache_resource(max_entries=32, show_spinner="Looking at all test images …")
+@st.cache_resource(max_entries=32, show_spinner="Computing all test images …")
 def _scores(_snapshot: Snapshot, _dataset: Dataset, key: tuple[str, int], name: str) -> Tensor:
     return layer_maps.all_scores(shared_networks.network(_snapshot.run, _snapshot.epoch), _dataset.test)
 
 
 def moved_scores(snapshot: Snapshot, dataset: Dataset) -> Float[Tensor, "n classes"]:
-    """What a network would score every test image if its pooling stood on the features.
+    """Returns the scores of all test images if the network pooled its features.
 
     Raises:
         InsightError: its pooling can't be moved there.
@@ -89,13 +89,13 @@ def moved_scores(snapshot: Snapshot, dataset: Dataset) -> Float[Tensor, "n class
     return _moved_scores(snapshot, dataset, snapshot.key, dataset.name)
 
 
-@st.cache_resource(max_entries=32, show_spinner="Looking at all test images …")
+@st.cache_resource(max_entries=32, show_spinner="Computing all test images …")
 def _moved_scores(_snapshot: Snapshot, _dataset: Dataset, key: tuple[str, int], name: str) -> Tensor:
     return layer_maps.all_scores(placement.moved(shared_networks.network(_snapshot.run, _snapshot.epoch)), _dataset.test)
 
 
 def kept_epochs(run: Run) -> list[int]:
-    """The epochs whose weights are there; where there are none, the last one, which then says so."""
+    """Returns the epochs whose weights exist; without any, the last one, whose loading then explains what is missing."""
     return [epoch for epoch in run.saved_epochs if epoch <= run.record.epochs_done] or [run.record.epochs_done]
 
 

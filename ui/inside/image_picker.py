@@ -1,4 +1,4 @@
-"""The image that *Inside* looks at: a test image by index, class or chance, or a picture of one's own."""
+"""The image that *Inside* shows: a test image by index, by class or at random, or the visitor's own picture."""
 
 import contextlib
 import random
@@ -49,7 +49,7 @@ def _pick_test_image(dataset: Dataset, disagreements: Callable[[], Int64[Tensor,
     links.explain_number("image", 0, last, "test image")
     links.explain_choice("class", [ANY, *dataset.classes], "class")
     index = st.number_input("Index", 0, last, min(2, last), key="image", bind="query-params")
-    name = st.selectbox("Analysis through", [ANY, *dataset.classes], key="class", bind="query-params")
+    name = st.selectbox("Only class", [ANY, *dataset.classes], key="class", bind="query-params")
     label = None if name == ANY else dataset.classes.index(name)
 
     def differing() -> Int64[Tensor, " found"]:
@@ -60,7 +60,7 @@ def _pick_test_image(dataset: Dataset, disagreements: Callable[[], Int64[Tensor,
     for key, icon, explanation, choose in (
         ("previous", "chevron_left", "the one before", lambda: _step(_of_class(dataset, label), index, -1)),
         ("next", "chevron_right", "the next one", lambda: _step(_of_class(dataset, label), index, 1)),
-        ("random", "shuffle", "any one, by chance", lambda: _by_chance(_of_class(dataset, label), index)),
+        ("random", "shuffle", "any image, at random", lambda: _by_chance(_of_class(dataset, label), index)),
         ("differing", "compare_arrows", "one on which the two networks disagree", lambda: _by_chance(differing(), index)),
     ):
         buttons.button("", icon=f":material/{icon}:", help=explanation, key=key, on_click=_go, args=(choose,))
@@ -69,7 +69,7 @@ def _pick_test_image(dataset: Dataset, disagreements: Callable[[], Int64[Tensor,
 
 
 def show_image(picked: Picked) -> None:
-    """The image itself, its pixels kept apart."""
+    """Shows the image with square pixels."""
     pixels = (picked.image[0] * 255).round().byte().permute(1, 2, 0).numpy()
     factor = max(1, 224 // max(pixels.shape[:2]))
     large = np.kron(pixels, np.ones((factor, factor, 1), np.uint8))
@@ -78,7 +78,7 @@ def show_image(picked: Picked) -> None:
 
 
 def _go(choose: Callable[[], int]) -> None:
-    with contextlib.suppress(GpcoreError):  # the page, which is drawn next, meets the same error and shows it
+    with contextlib.suppress(GpcoreError):  # the page meets the same error next, and shows it
         st.session_state.image = choose()
 
 
@@ -87,7 +87,7 @@ def _of_class(dataset: Dataset, label: int | None) -> Int64[Tensor, " found"]:
 
 
 def _step(found: Int64[Tensor, " found"], index: int, by: int) -> int:
-    """The neighbour of an image among those found, going round at the ends."""
+    """Returns the next or previous image among those found, wrapping around at the ends."""
     if not len(found):
         return index
     beyond = found[found > index] if by > 0 else found[found < index].flip(0)
@@ -100,7 +100,7 @@ def _by_chance(found: Int64[Tensor, " found"], index: int) -> int:
 
 
 def _follow_sent_picture() -> None:
-    """Turn to a picture that another page has just sent on; afterwards its reader may choose again."""
+    """Selects the picture that another page has just sent; the visitor can then choose another."""
     sent = st.session_state.get("sent_picture")
     if sent is not None and sent is not st.session_state.get("sent_picture_seen"):
         st.session_state.sent_picture_seen = st.session_state.own_picture = sent
@@ -109,9 +109,9 @@ def _follow_sent_picture() -> None:
 
 def _pick_own(dataset: Dataset) -> Picked:
     picture = own_picture(dataset)
-    st.caption("It stays in this session: a link to this page opens without it.")
+    st.caption("It stays in this session: a link to this page does not include it.")
     if picture is None:
-        st.info("Drop a picture here, or send one on from the *Classify* page.", icon=":material/upload:")
+        st.info("Drop a picture here, or open one from the *Classify* page.", icon=":material/upload:")
         st.stop()
     return Picked(_as_image(picture, dataset), None, str(picture["name"]))
 

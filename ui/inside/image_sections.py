@@ -19,7 +19,7 @@ ANSWER = "its own answer"
 
 
 def show_evidence(scene: Scene) -> None:
-    """For each network: one class's score as a sum of cells, then the answer set against its closest rival."""
+    """Shows for each network one class's score as a sum of cells, then the answer against its closest rival."""
     classes = scene.dataset.classes
     name = st.selectbox("Score of", [ANSWER, *classes], key="of", bind="query-params", width=260)
     _side_by_side(scene, lambda place: _explain(scene, place, None if name == ANSWER else classes.index(name)))
@@ -32,7 +32,7 @@ def show_evidence(scene: Scene) -> None:
 
 
 def _side_by_side(scene: Scene, show: Callable[[int], None]) -> None:
-    """Both networks; where one has no evidence, since it pools nothing, its side says so."""
+    """Shows both networks; a network without pooling has an explanation instead."""
     for place, column in enumerate(st.columns(2, gap="large")):
         with column, errors_shown(go_on=True):
             show(place)
@@ -51,14 +51,15 @@ def _explain(scene: Scene, place: int, label: int | None) -> None:
 
 
 def _proof(look: Analysis, label: int) -> None:
-    """The sum beside the network's own score: they are computed apart."""
-    found = look.evidence
+    """Shows the sum of the evidence beside the network's own score, which is computed separately."""
+    found, error = look.evidence, look.evidence.largest_error
+    agreement = f"They differ by at most {error:.0e} of a score, over all classes." if error else "They are exactly equal."
     parts = [f"{found.shares[label].numel()} cells {signed(found.shares[label].sum().item())}"]
     if found.remainder_name:
         parts.append(f"{found.remainder_name}: {signed(found.remainders[label].item())}")
     st.markdown(
         f":material/check: {' and '.join(parts)} make **{found.totals[label].item():+.5f}**; the network itself scores "
-        f"**{found.scores[label].item():+.5f}**. Over all classes the two differ by {found.largest_error:.0e} of it at most."
+        f"**{found.scores[label].item():+.5f}**. {agreement}"
     )
 
 

@@ -17,17 +17,17 @@ from ui.components import show_sheet
 from ui.inside.view_state import SCALES, Scene
 from ui.widgets import csv_button
 
-READINGS = {"gap": "Every cell of a map counts the same.", "gmp": "Of each map only the brightest cell counts."}
-"""What a pooling looks at, in one sentence."""
+READINGS = {"gap": "Every cell of a map counts equally.", "gmp": "Only the brightest cell of each map counts."}
+"""One sentence on which cells each pooling uses."""
 
-CLASS_MAPS = "the class maps, what the pooling sees. A dot's area is the weight of its cell, the number is the score."
+CLASS_MAPS = "the class maps, which the pooling sees. A dot's area is the weight of its cell, the number is the score."
 
 
 @st.fragment
 def show_layers(scene: Scene, layers: list[Layer]) -> None:
     """A card with the answer and a grid of maps for each network, at the layer chosen here.
 
-    A fragment, so that moving through the layers draws nothing else anew.
+    It is a fragment, so that a change of layer redraws nothing else.
     """
     layer_side, scale_side, sort_side = st.columns([3, 3, 2], gap="medium", vertical_alignment="bottom")
     with layer_side:
@@ -35,7 +35,7 @@ def show_layers(scene: Scene, layers: list[Layer]) -> None:
     scale = scale_side.segmented_control(
         "One colour scale for", list(SCALES), default="each network", key="scale", bind="query-params", required=True
     )
-    sort = sort_side.toggle("Largest share first", key="sort", bind="query-params")
+    sort = sort_side.toggle("Sort by score", key="sort", bind="query-params")
     grids = twin_grids(scene.looks, layer.index, scene.dataset.classes, SCALES[scale], sort)
     for place, column in enumerate(st.columns(2, gap="medium")):
         with column:
@@ -55,9 +55,9 @@ def _tell_about(layer: Layer, layers: list[Layer], grids: Sequence[MapGrid], sce
     last, pooled = len(layers) - 1, all(look.network.has_class_maps for look in scene.looks)
     meaning = {
         0: "the image itself.",
-        last - 1: CLASS_MAPS if pooled else "what the last module makes the scores of. Only class maps have dots.",
+        last - 1: CLASS_MAPS if pooled else "the input of the last module. Only class maps have dots.",
         last: "the scores.",
-    }.get(layer.index, "what the network has made of the image so far.")
+    }.get(layer.index, "the image after the modules so far.")
     named = zip(grids, scene.names, strict=True)
     dead = [f"{len(grid.dead)} of {name}'s {len(grid.maps)} maps" for grid, name in named if grid.dead]
     dying = f" Dead, zero everywhere on this image: {', '.join(dead)}." if dead else ""
@@ -69,7 +69,7 @@ def _rows(grids: Sequence[MapGrid], names: Sequence[str]) -> list[dict[str, Any]
 
 
 def show_card(scene: Scene, place: int) -> None:
-    """What a network answers, how sure, and how its pooling comes to it."""
+    """Shows a network's answer, its lead, and how its pooling works."""
     look, classes = scene.looks[place], scene.dataset.classes
     actual, colour = scene.picked.actual, colour_of(look)
     verdict = "" if actual is None else " ✓" if look.answer == actual else f" ✗ it is {classes[actual]}"

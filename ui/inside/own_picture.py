@@ -1,4 +1,4 @@
-"""A picture of the visitor's own on the *Inside* page, made into what the networks were trained on."""
+"""A visitor's own picture on the *Inside* page, prepared like the networks' training images."""
 
 from typing import Any
 

@@ -25,11 +25,11 @@ GALLERY = 24
 EVERY_CLASS = "every class"
 
 ROUNDING = 1e-5
-"""Of the largest score: what float32 may lose in the sums of a network."""
+"""Rounding error of float32 in a network's sums, as a part of the largest score."""
 
 
 def show_epochs(scene: Scene) -> None:
-    """The accuracy after every epoch with a marker where the page stands, and this image's fate beside it."""
+    """Shows the accuracy after every epoch with a marker at the chosen one, and this image's lead beside it."""
     left, right = st.columns(2, gap="large")
     accuracies, fates = _accuracy_lines(scene), _fate_lines(scene)
     actual = scene.picked.actual
@@ -70,7 +70,7 @@ def _fate_lines(scene: Scene) -> list[PlotLine]:
 
 
 def show_swap(scene: Scene) -> None:
-    """Another pooling on the same class maps: this image's scores, and the accuracy over all test images."""
+    """Shows another pooling on the same class maps: this image's scores, and the accuracy over all test images."""
     strength = st.select_slider(
         "Pooling: from the mean through log-sum-exp (r) to the maximum",
         swap.STRENGTHS,
@@ -85,7 +85,7 @@ def show_swap(scene: Scene) -> None:
         answer = int(answers(output_of(scores[None], look.output)))
         with column:
             st.markdown(
-                f"**{plain(scene.names[place])}'s class maps, pooled so, answer {plain(scene.dataset.classes[answer])}** "
+                f"**{plain(scene.names[place])}'s class maps with this pooling: {plain(scene.dataset.classes[answer])}** "
                 f"(as trained: {plain(scene.dataset.classes[look.answer])})"
             )
             if scores.max() > scores[answer]:
@@ -99,11 +99,11 @@ def show_swap(scene: Scene) -> None:
     lines = _swap_lines(scene)
     _tell_accuracies(lines, strength)
     figure_shown(figures.from_mean_to_max(lines, strength), "swap-curve", "mean-to-max")
-    csv_button("Accuracy along the way", lambda: _line_rows(lines, "accuracy"), "mean-to-max.csv", "swap-csv")
+    csv_button("Accuracy by r", lambda: _line_rows(lines, "accuracy"), "mean-to-max.csv", "swap-csv")
 
 
 def _swap_lines(scene: Scene) -> list[PlotLine]:
-    """A line for each network, on what its recipe takes answers from; where those are sigmoids, one on the logits too."""
+    """Returns a line for each network on its recipe's output, and for sigmoids another one on the logits."""
     lines = []
     for snapshot, look, name in zip(scene.snapshots, scene.looks, scene.names, strict=True):
         place = swap.place_of(look.network.pool)
@@ -134,8 +134,8 @@ def show_move(scene: Scene) -> None:
             _show_moved(scene, place)
     st.caption(
         "As trained, the last layer makes class maps and the pooling turns each into a score. Here the same weights are used "
-        "the other way round, as most libraries build it: the features are pooled first, and the last layer makes scores of "
-        "what is left. A mean may change places with a linear layer, a maximum may not."
+        "the other way round, as in most libraries: the features are pooled first, and the last layer computes the scores from "
+        "them. A mean commutes with a linear layer, a maximum does not."
     )
 
 
@@ -146,7 +146,7 @@ def _show_moved(scene: Scene, place: int) -> None:
     before, after = (swap.accuracy(each, labels, look.output) for each in (trained, scores))
     change = (scores - trained).abs().max().item()
     size = trained.abs().max().item()
-    same = "the same function, but for rounding" if change < ROUNDING * size else "another function"
+    same = "the same function, except for rounding" if change < ROUNDING * size else "another function"
     st.markdown(
         f"**{plain(name)}: {same}.** Pooled before the last layer it answers {after:.2%} of all test images right (as trained: "
         f"{before:.2%}); the scores, which reach {size:.1f}, change by up to "
@@ -158,7 +158,7 @@ def _show_moved(scene: Scene, place: int) -> None:
 
 
 def show_disagreement(scene: Scene) -> None:
-    """The test images that tell the networks apart, and those that neither gets right; a click opens one above."""
+    """Shows the test images on which the networks differ, and those that neither gets right; a click opens one above."""
     found = computed.disagreement(*scene.snapshots, scene.dataset)
     first, second = scene.names
     titles: dict[str, Kind] = {
@@ -194,7 +194,7 @@ def _counts(found: Disagreement, titles: dict[str, Kind], classes: tuple[str, ..
 def _gallery(scene: Scene, found: Disagreement, kind: Kind, label: int | None) -> None:
     indices = found.found(kind, label).tolist()
     if not indices:
-        st.info("There is no such image.", icon=":material/search_off:")
+        st.info("No image matches.", icon=":material/search_off:")
         return
     pages = math.ceil(len(indices) / GALLERY)
     page = st.pagination(pages, key="page", bind="query-params") if pages > 1 else 1

@@ -1,4 +1,4 @@
-"""What the *Inside* page looks at: two runs, an epoch, a layer and an image, all of them in the URL."""
+"""The state of the *Inside* page: two runs, an epoch, a layer and an image, all of them in the URL."""
 
 import dataclasses
 import time
@@ -27,7 +27,7 @@ SCALES = {"each map": "map", "each network": "layer", "both": "both"}
 
 @dataclass(frozen=True)
 class Scene:
-    """Two snapshots, first and second, of runs on one dataset, and the image that both look at."""
+    """Two snapshots, first and second, of runs on one dataset, and the image for both."""
 
     snapshots: tuple[Snapshot, Snapshot]
     dataset: Dataset
@@ -42,7 +42,7 @@ class Scene:
 
     @cached_property
     def names(self) -> list[str]:
-        """What to call each network: by its pooling where that tells them apart, else by its title."""
+        """Each network's name: its pooling if the two differ in it, otherwise its title."""
         for names in ([look.network.head_title for look in self.looks], [run.record.title for run in self.runs]):
             if len(set(names)) == len(names):
                 return names
@@ -83,7 +83,7 @@ def pick_epoch(runs: Sequence[Run]) -> tuple[Snapshot, Snapshot]:
     if last > begin:
         epoch = _epoch_slider(begin, last)
     else:
-        epoch, st.session_state.playing = last, False  # what played before, of other runs, has nothing to move here
+        epoch, st.session_state.playing = last, False  # other runs were playing before
     first, second = (
         Snapshot(run, max((each for each in epochs if each <= epoch), default=epochs[0]))
         for run, epochs in zip(runs, kept, strict=True)
@@ -108,14 +108,14 @@ def _toggle(begin: int, last: int) -> None:
 
 
 def keep_playing(runs: Sequence[Run]) -> None:
-    """While the epochs play, go on to the next one in a moment; called last, so that a slow page is drawn to its end."""
+    """Moves to the next epoch in a moment while the epochs play; called last, so that a slow page is drawn to its end."""
     if st.session_state.get("playing"):
         st.session_state.epoch_turns_at = time.monotonic() + SECONDS_PER_EPOCH / 2
         st.fragment(_turn, run_every=SECONDS_PER_EPOCH)(max(computed.kept_epochs(run)[-1] for run in runs))
 
 
 def _turn(last: int) -> None:
-    """Turn to the next epoch when the timer calls; a run of the whole page, in which this is called too, is not its turn."""
+    """Moves to the next epoch when the timer fires, but not when the whole page runs."""
     if time.monotonic() < st.session_state.epoch_turns_at:
         return
     st.session_state.epoch = min(st.session_state.epoch + 1, last)
@@ -124,7 +124,7 @@ def _turn(last: int) -> None:
 
 
 def pick_change(image: Picked) -> Picked:
-    """The image with whatever its reader did to it."""
+    """Returns the image with the visitor's changes."""
     height, width = image.image.shape[2:]
     with st.expander("Try it on the image", icon=":material/tune:"):
         right = st.slider("Shift right", -width // 2, width // 2, 0, key="right", bind="query-params")

@@ -28,7 +28,7 @@ SMALLEST, MOST_PIECES = 10, 32
 
 
 def show_robustness(found: dict[str, Run]) -> None:
-    """The accuracy of two networks on all test images as one disturbance grows; what was measured once is kept."""
+    """Shows the accuracy of two networks on all test images as one disturbance grows; results are cached."""
     runs = pick_runs(found)
     dataset = shared_networks.dataset(runs[0].recipe.dataset)
     name = st.segmented_control(
@@ -47,7 +47,7 @@ def show_robustness(found: dict[str, Run]) -> None:
     figure_shown(figures.against_severity(lines, title, 1 / len(dataset.classes)), "robustness", f"robustness-{name}")
     st.caption(
         f"All {len(dataset.test):,} test images of {dataset.name}; every image is disturbed in its own direction or at its own "
-        "place, and both networks meet the same ones."
+        "place, the same for both networks."
     )
     rows = [
         {"network": line.name, chosen.title: x, "accuracy": y} for line in lines for x, y in zip(line.x, line.y, strict=True)
@@ -56,7 +56,7 @@ def show_robustness(found: dict[str, Run]) -> None:
 
 
 def _measured(lines: Sequence[PlotLine], runs: Sequence[Run], dataset: Dataset, name: str) -> list[PlotLine]:
-    """The lines with their accuracies, and progress for as long as they are not known yet."""
+    """Returns the lines with their accuracies; shows progress while they are measured."""
     severities = DISTURBANCES[name].severities
     bar = st.progress(0.0, "Disturbing all test images …")
     values: list[list[float]] = [[] for _ in lines]
@@ -99,8 +99,8 @@ def show_positions(found: dict[str, Run]) -> None:
             show_sheet(figures.position_sheet(position_map, title), f"positions-{place}", f"{run.record.title}-positions")
     st.caption(
         f"Each cell is a place of the {dataset.classes[label]} on a canvas of {SIDE}×{SIDE} pixels, {positions.STEP} pixels "
-        "from the next: green where its class has the largest score, purple where another one has, and how far ahead or "
-        "behind. Global poolings take images of any size, so networks trained on 28×28 pixels can be asked too."
+        "from the next. Green: its class has the largest score; purple: another one has; the number is its lead. Global "
+        "poolings take images of any size, so networks trained on 28×28 pixels work too."
     )
 
 

@@ -48,17 +48,17 @@ def _default(records: Sequence[RunRecord]) -> list[RunRecord]:
 
 
 def show_actions(run: RunRecord) -> None:
-    """How a run stands, and all that can be done with it now."""
+    """Shows a run's state and its possible actions."""
     accuracy = f" · {run.last.validation_accuracy:.1%}" if run.last else ""
-    figures = f"{run.epochs_done} of {run.recipe.epochs} epochs{accuracy}"  # of a run under way the live part tells them
+    figures = f"{run.epochs_done} of {run.recipe.epochs} epochs{accuracy}"  # the live part shows them for a run in training
     state = f"{MARKS[run.status]}-badge[{run.status}] {figures if run.status not in ('queued', 'running') else ''}"
     st.markdown(f"**{plain(run.title)}** {state}")
     with st.container(horizontal=True, key=f"actions-{run.id}"):
         if run.status in ("queued", "running"):
-            _button(run, "Stop", "stop", Store.request_stop, "Keeps all that is done; resume it whenever you like")
+            _button(run, "Stop", "stop", Store.request_stop, "Keeps everything so far; you can resume it later")
         else:
             if run.epochs_done < run.recipe.epochs:
-                _button(run, "Resume", "play_arrow", Store.resume, "Goes on from exactly where it stands")
+                _button(run, "Resume", "play_arrow", Store.resume, "Continues exactly where it stopped")
             _ask_epochs(run)
         _ask_pool(run)
         _ask_title(run)
@@ -128,7 +128,7 @@ def _confirm(run: RunRecord, popover: str, title: str, action: Callable[[Store],
 
 
 def attempt(action: Callable[[Store], object]) -> None:
-    """Do what was clicked, before the page is drawn anew; what can't be done is said there.
+    """Performs a click's action before the page is redrawn; an error is shown there.
 
     The action reads what was typed from the session's state: at the time the page was drawn it may not have been typed yet.
     """
@@ -139,7 +139,7 @@ def attempt(action: Callable[[Store], object]) -> None:
 
 
 def show_refusal() -> None:
-    """Say why the last click could not be followed."""
+    """Shows why the last click failed."""
     if refused := st.session_state.pop("refused", None):
         st.error(refused, icon=":material/error:")
 
