@@ -1,11 +1,11 @@
-"""Files that are there whole or not at all."""
+"""Atomic files: complete or absent."""
 
 import os
 from pathlib import Path
 
 
 def publish(temporary: Path, path: Path) -> None:
-    """Rename a synced temporary file to its name, and make the rename itself survive a power cut."""
+    """Renames a synced temporary file to its final name, durably even if the power fails."""
     os.replace(temporary, path)
     folder = os.open(path.parent, os.O_RDONLY)
     try:

@@ -1,8 +1,8 @@
-"""Every error that a user can cause; pages and the command line show its one sentence and catch nothing wider."""
+"""Every error that a user can cause; pages and the command line show its one sentence and catch no other errors."""
 
 
 class GpcoreError(Exception):
-    """Something the user can mend: the message names the value, says what is allowed and what to do."""
+    """An error that the user can fix: its message names the value, what is allowed and what to do."""
 
 
 class RecipeError(GpcoreError):
@@ -14,7 +14,7 @@ class DatasetError(GpcoreError):
 
 
 class ImageError(GpcoreError):
-    """A file is no image that can be shown to a network."""
+    """A file is not an image that a network can classify."""
 
 
 class CheckpointError(GpcoreError):
@@ -26,7 +26,7 @@ class StoreError(GpcoreError):
 
 
 class ClaimLostError(StoreError):
-    """Another worker has taken the run over, or it was deleted: whoever held it must not write any more."""
+    """Another worker has taken over the run, or it was deleted: the former worker must stop writing."""
 
 
 class TrunkError(GpcoreError):
@@ -38,8 +38,8 @@ class TrainingError(GpcoreError):
 
 
 class ClusterError(GpcoreError):
-    """Ray is not installed, no cluster answers, or it loses what it was given."""
+    """Ray is not installed, no cluster answers, or it lost a task."""
 
 
 class InsightError(GpcoreError):
-    """What is asked has no meaning for this network: class maps of a head that has none, a layer it does not have."""
+    """The network can't answer the request: it has no class maps, or no such layer."""

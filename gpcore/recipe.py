@@ -1,8 +1,7 @@
-"""What a run is: every choice that its result depends on, in one frozen value.
+"""A recipe: every choice that a run's result depends on, in one frozen value.
 
-The names a recipe may use stand here, below everything that implements them, so that a recipe can be checked, stored and
-shown without PyTorch. `HEADS`, `DATASETS`, `SCHEDULES` and `AUGMENTATIONS` are dict literals over the same names, and a test
-holds them to it.
+The names a recipe may use are here, below everything that implements them, so that a recipe can be checked, stored and shown
+without PyTorch. `HEADS`, `DATASETS`, `SCHEDULES` and `AUGMENTATIONS` are dict literals over the same names; a test checks it.
 """
 
 import dataclasses
@@ -33,7 +32,7 @@ HEAD_LABELS: dict[Pool, str] = {
     "mlp": "MLP",
     "mlp-dropout": "MLP with dropout",
 }
-"""Every head as a person writes it."""
+"""The usual name of every head."""
 
 POOL_NAMES: tuple[Pool, ...] = ("gap", "gmp", "lse", "avgmax", "gem", "attention")
 """The heads that pool; the others are linear layers in a pooling's place."""
@@ -48,7 +47,7 @@ SMALLEST_ITEM, LARGEST_ITEM = 2, 100
 """Per cent of a canvas that an item can take (data/canvas.py)."""
 
 PIECES, MOST_PIECES = 8, 64
-"""Pieces of clutter on a canvas, if nothing else is said, and at most."""
+"""Pieces of clutter on a canvas: the default and the maximum."""
 
 
 def _choice(default: str, names: Any, explanation: str) -> Any:
@@ -68,7 +67,7 @@ class Recipe:
     """All that the result of a run depends on; two runs with equal recipes on one machine have bit-identical weights.
 
     Every field's `metadata` holds its explanation (`help`) and either its `choices` or its range (`low`, `high`, both
-    allowed), so that the form, the command line and the checks below say the same.
+    allowed), which the form, the command line and the checks below all use.
 
     Raises:
         RecipeError: a field has the wrong type or a value that is not allowed.
@@ -85,8 +84,8 @@ class Recipe:
     placement: Placement = _choice(
         "usual",
         Placement,
-        "where the pooling stands: as usual on one map per class (gem, which needs values of 0 and more, and mlp always on "
-        "the features), or on the features with a linear layer behind it",
+        "what the pooling is on: usually one map per class (for gem, which needs values of 0 and more, and mlp always the "
+        "features), or the features, followed by a linear layer",
     )
     epochs: int = _number(60, 1, 10_000, "passes over the training images")
     batch_size: int = _number(64, 1, 10_000, "images per step of the optimiser")
@@ -95,24 +94,24 @@ class Recipe:
     initialisation: Initialisation = _choice(
         "xavier",
         Initialisation,
-        "how the first weights are drawn: as in the article, Xavier uniform with biases of 0.01, or Kaiming normal with biases "
-        "of 0, which keeps values from fading behind six rectifiers and so learns from the first step on",
+        "how the first weights are drawn: Xavier uniform with biases of 0.01, as in the article, or Kaiming normal with biases "
+        "of 0, which keeps values from shrinking over six rectifiers and so learns from the first step on",
     )
     output: Output = _choice("sigmoid", Output, "what the cross entropy is computed on: the article's sigmoids, or the logits")
     label_smoothing: float = _number(
         0.0,
         0.0,
         0.9,
-        "the share of the truth that the training loss spreads evenly over all classes (Szegedy et al. 2016), so that no "
-        "answer gains from growing ever surer; losses after an epoch are measured without it",
+        "the share of the target that the training loss spreads evenly over all classes (Szegedy et al. 2016), which limits "
+        "overconfidence; losses after an epoch are measured without it",
     )
     shuffle: bool = _plain(False, "draw a new order of the training images every epoch")
     augmentation: Augmentation = _choice("none", Augmentation, "random changes to every training image")
     precision: Precision = _choice(
         "float32",
         Precision,
-        "the arithmetic of the convolutions: on processors that have bfloat16 a run takes two thirds of the time with it; the "
-        "validation after an epoch is in float32 all the same",
+        "the arithmetic of the convolutions: processors with bfloat16 need two thirds of the time for a run; validation is "
+        "always in float32",
     )
     seed: int = _number(0, 0, 2**31 - 1, "decides the first weights, the order of the images and their augmentation")
     train_images: int | None = _number(None, 1, 10_000_000, "train on the first so many images only; empty for all of them")
@@ -120,8 +119,8 @@ class Recipe:
         0,
         0,
         10_000_000,
-        "the last so many training images are not trained on but validated on, in place of the test images: to choose between "
-        "recipes without having looked at those",
+        "use the last so many training images for validation instead of the test images, to choose between recipes without "
+        "looking at the test images",
     )
 
     def __post_init__(self) -> None:
@@ -151,12 +150,12 @@ class Recipe:
         return self.trunk != "article"
 
     def to_json(self) -> dict[str, Any]:
-        """The recipe as a dictionary of plain values; `from_json` turns it back without loss."""
+        """Returns the recipe as a dictionary of plain values; `from_json` restores it without loss."""
         return dict(vars(self))
 
     @classmethod
     def from_json(cls, values: Any) -> Self:
-        """A recipe from a dictionary of plain values; fields that are left out keep the article's value.
+        """Returns a recipe from a dictionary of plain values; missing fields have the article's value.
 
         Raises:
             RecipeError: not a dictionary, an unknown field, a wrong type or a value out of range.
@@ -170,7 +169,7 @@ class Recipe:
         return cls(**values)
 
     def but(self, **changes: Any) -> Self:
-        """The same recipe with some fields changed, checked again; the name goes on saying where it started from."""
+        """Returns the recipe with some fields changed, checked again; it keeps its name."""
         return type(self).from_json(self.to_json() | changes)
 
 
@@ -189,19 +188,19 @@ def needs_size(pool: Pool) -> bool:
 
 @functools.lru_cache(maxsize=16_384)
 def experiment_of(recipe: Recipe) -> Recipe:
-    """What runs that are compared with each other share: the recipe but for pooling and seed.
+    """Returns a run's experiment: its recipe without pooling and seed, which runs that are compared share.
 
-    Kept, since a recipe is checked whenever it is made, and a page asks for those of all runs at every change.
+    Cached, since every new recipe is checked, and a page needs those of all runs at every change.
     """
     return recipe.but(pool="gap", seed=0)
 
 
 def canvas_settings(name: str) -> tuple[float | None, int]:
-    """What `canvas`, `canvas:AREA` or `canvas:AREA:PIECES` asks for: the per cent of the image that an item takes, None where
-    each takes another share, and the number of pieces of clutter.
+    """Parses `canvas`, `canvas:AREA` or `canvas:AREA:PIECES`: the per cent of the image that an item covers, None if it varies,
+    and the number of pieces of clutter.
 
     Raises:
-        RecipeError: it is written otherwise, or out of range.
+        RecipeError: another format, or out of range.
     """
     _, *numbers = name.split(":")
     try:
@@ -219,7 +218,7 @@ def canvas_settings(name: str) -> tuple[float | None, int]:
 
 
 def _checked(spec: dataclasses.Field, value: Any) -> Any:
-    """The value of a field, a whole number widened to float where the field is one; RecipeError if it is not allowed."""
+    """Returns a field's value, an int as float where the field is a float; raises RecipeError if it is not allowed."""
     if spec.type is float and type(value) is int:
         value = float(value)
     choices, low, high = (spec.metadata.get(key) for key in ("choices", "low", "high"))
@@ -236,7 +235,7 @@ def _checked(spec: dataclasses.Field, value: Any) -> Any:
 
 def _has_type(value: Any, wanted: Any) -> bool:
     if isinstance(value, bool):
-        return wanted is bool  # to Python True is an int; to a recipe it is not
+        return wanted is bool  # for Python, True is an int; for a recipe it is not
     return isinstance(value, wanted)
 
 
@@ -247,7 +246,7 @@ MODERN = Recipe(name="modern", epochs=20, learning_rate=3e-3, schedule="one-cycl
 """The same network as it would be trained today: plain logits, shuffled, a one-cycle learning rate."""
 
 PHOTO = MODERN.but(name="photo", epochs=16, augmentation="photo")
-"""`MODERN`, trained on what its images might look like had they been cut out of photographs (training/photographic.py)."""
+"""`MODERN`, trained on images changed to look as if cut out of photographs (training/photographic.py)."""
 
 AUGMENTED = MODERN.but(
     name="augmented",
@@ -257,10 +256,10 @@ AUGMENTED = MODERN.but(
     label_smoothing=0.1,
     augmentation="flip-crop",
 )
-"""`MODERN` for those who can wait, chosen on the last 10,000 training images (`held_out`), where smoothing brought the most."""
+"""`MODERN` with longer training, chosen on the last 10,000 training images (`held_out`); smoothing helped most."""
 
 SPRINT = MODERN.but(name="sprint", epochs=1, learning_rate=0.01, initialisation="kaiming", batch_size=32)
-"""The article's accuracy from a single look at every image (benchmarks/speed.py sprint)."""
+"""Reaches the article's accuracy in a single epoch (benchmarks/speed.py sprint)."""
 
 PHOTOGRAPHS = MODERN.but(
     name="photographs",

@@ -198,7 +198,7 @@ def test_after_ctrl_c_all_can_go_on_to_the_same_bits(store, images, tmp_path, mo
     assert process.returncode == 1
     assert "Traceback" not in said
     assert said.count("seed0: stopped") >= 2
-    assert "The same command again goes on with what is not finished." in said
+    assert "Run the same command again to continue the unfinished runs." in said
     assert {run.status for run in store.runs()} == {"stopped"}
     with launcher.holding_slot(store.folder, 0) as free:
         assert free  # no worker is left behind

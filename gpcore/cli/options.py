@@ -1,4 +1,4 @@
-"""What several commands take and print: their options, the recipe that those ask for, and results as JSON or as text."""
+"""Shared by several commands: their options, the recipe from these options, and results as JSON or text."""
 
 import json
 from pathlib import Path
@@ -55,7 +55,7 @@ def recipe_from(
     fields: list[str] | None,
     trunk: str | None = None,
 ) -> Recipe:
-    """The recipe that options ask for.
+    """Returns the recipe for a command's options.
 
     Raises:
         RecipeError: a name, field or value that no recipe can have; or a field given twice.
@@ -72,7 +72,7 @@ def recipe_from(
 
 
 def _field(text: str) -> tuple[str, Any]:
-    """`learning_rate=0.001` as a field and its value; a value that is no JSON is text."""
+    """Parses `learning_rate=0.001` into field and value; a value that is not JSON is text."""
     name, sign, value = text.partition("=")
     if not sign:
         raise RecipeError(f"--set {text}: write it as FIELD=VALUE, for example learning_rate=0.001.")
@@ -88,5 +88,5 @@ def print_result(value: Any, as_json: bool, text: str) -> None:
 
 
 def percent(value: float | None) -> str:
-    """An accuracy, if there is one yet."""
+    """Formats an accuracy, if there is one yet."""
     return "no accuracy yet" if value is None else f"{value:.2%}"

@@ -1,4 +1,4 @@
-"""The commands that look at trained runs: what they measured, what they answer, and files of both for other programs."""
+"""The commands for trained runs: their figures, their answers, and files of both for other programs."""
 
 import csv
 import json
@@ -15,7 +15,7 @@ from gpcore.errors import GpcoreError
 
 
 def runs(store: StoreOption = RUNS, as_json: JsonOption = False) -> None:
-    """List the runs of a store with what was measured after every epoch."""
+    """List the runs of a store with their figures after every epoch."""
     from gpcore.runs.store import Store
 
     opened = Store(store, read_only=True)
@@ -107,16 +107,16 @@ def _or_null(value: float) -> float | None:
 
 
 def classify(
-    images: Annotated[list[Path], typer.Argument(help="Photographs, or pictures as the dataset holds them.", metavar="IMAGE…")],
+    images: Annotated[list[Path], typer.Argument(help="Photographs, or images of the dataset.", metavar="IMAGE…")],
     run: Annotated[str, typer.Option("--run", help="A run's id in the store, or the path of a run's folder.", metavar="RUN")],
     steps: Annotated[
-        Path | None, typer.Option("--steps", help="Write how each 28×28 picture came about, as a strip.", metavar="DIR")
+        Path | None, typer.Option("--steps", help="Write the steps to each 28×28 picture as a strip.", metavar="DIR")
     ] = None,
     store: StoreOption = RUNS,
     data: DataOption = DATA,
     as_json: JsonOption = False,
 ) -> None:
-    """Say what is in photographs of clothes; exits with 1 if one can't be read, and answers the others."""
+    """Classify photographs; exits with 1 if one can't be read, and answers the others."""
     from gpcore.figures.preparation_strips import write_strips
     from gpcore.insight.answers import classify_files
     from gpcore.runs.run import open_run
@@ -137,7 +137,7 @@ def classify(
 
 
 def calibrate(run: RunArgument, store: StoreOption = RUNS, data: DataOption = DATA, as_json: JsonOption = False) -> None:
-    """Measure how sure a run may be of its answers, and keep that beside its weights."""
+    """Calibrate a run's probabilities on test images, and keep the result beside its weights."""
     from gpcore.insight.answers import calibration_path, measure_calibration
     from gpcore.insight.uncertainty import write_calibration
     from gpcore.runs.run import open_run
@@ -169,7 +169,7 @@ def features(
 def maps(
     run: RunArgument,
     image: Annotated[int, typer.Option("--image", help="Which test image, from 0.")],
-    layer: Annotated[int, typer.Option("--layer", help="Whose output: 0 is the image, 16 the class maps, 17 the scores.")],
+    layer: Annotated[int, typer.Option("--layer", help="The layer: 0 is the image, 16 the class maps, 17 the scores.")],
     out: Annotated[Path, typer.Option("--out", help="A .png for a picture, a .npz for the numbers.", metavar="FILE")],
     more: Annotated[list[str] | None, typer.Option("--run", help="Another run beside it (repeatable).", metavar="RUN")] = None,
     epoch: Annotated[int | None, typer.Option("--epoch", help="After which epoch; the last by default.")] = None,
@@ -207,7 +207,7 @@ def export(
     run: RunArgument,
     onnx: Annotated[Path | None, typer.Option("--onnx", help="Write the network as ONNX.", metavar="FILE")] = None,
     csv_: Annotated[Path | None, typer.Option("--csv", help="Write every epoch's figures as CSV.", metavar="FILE")] = None,
-    epoch: Annotated[int | None, typer.Option("--epoch", help="Whose weights; the last by default.")] = None,
+    epoch: Annotated[int | None, typer.Option("--epoch", help="After which epoch; the last by default.")] = None,
     store: StoreOption = RUNS,
 ) -> None:
     """Write a run's network as ONNX, or its figures as CSV, for other programs."""

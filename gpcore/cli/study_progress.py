@@ -1,4 +1,4 @@
-"""What `python -m gpcore study` reads from its options, shows while it trains, and says in the end."""
+"""The command `study`: reading its options, showing its progress, and printing its verdict."""
 
 import datetime
 import json
@@ -24,10 +24,10 @@ from gpcore.verdicts.standings import Standing, VerdictTable, verdict_tables
 from gpcore.verdicts.statistics import Verdict
 
 TOGETHER = 32
-"""Runs of a study that a GPU trains as one, if nothing else is said."""
+"""Runs of a study that a GPU trains together by default."""
 
 MOST_SEEDS = 1_000
-"""Seeds of a study; more are a slip of the finger."""
+"""Most seeds of a study; more would be a typing error."""
 
 
 def names(text: str) -> tuple[str, ...]:
@@ -55,7 +55,7 @@ def _range(part: str) -> range:
 
 
 def check_fields(settings: Sequence[str]) -> None:
-    """RecipeError if `--set` is to set what a study has many of."""
+    """Raises RecipeError if `--set` sets a field that a study varies."""
     for setting in settings:
         name = setting.partition("=")[0]
         if name in ("pool", "seed", "dataset"):
@@ -65,9 +65,9 @@ def check_fields(settings: Sequence[str]) -> None:
 def trained(
     study: Study, store: Store, data: Path, others: Sequence[Store], parallel: int | None, ray: str | None
 ) -> Iterator[list[Member]]:
-    """Train what is missing, here or on a Ray cluster, and tell from time to time how the study stands.
+    """Trains the missing runs, here or on a Ray cluster, and yields the state of the study from time to time.
 
-    On a GPU the runs are trained as one by this process, `parallel` of them at a time.
+    On a GPU this process trains `parallel` runs at a time together.
     """
     unfinished = [member for member in members(study, store, others) if not member.finished]
     if not unfinished:
@@ -87,7 +87,7 @@ def trained(
 
 
 def show(standings: Iterable[Sequence[Member]], store: Store) -> None:
-    """Draw on standard error how a study goes on; where no bar can be drawn, a line for every run that ends."""
+    """Draws a progress bar on standard error; without a terminal, prints a line for every run that ends."""
     columns = ("{task.description}", rich.progress.BarColumn(), "{task.fields[note]}")
     console = rich.console.Console(stderr=True)
     ended: list[str] | None = None
@@ -121,7 +121,7 @@ def _said(member: Member) -> str:
 
 
 def report(standing: Sequence[Member], as_json: bool) -> int:
-    """Print the verdict on what is finished, and on standard error what is not; the exit code: 1 if anything is not."""
+    """Prints the verdict, and unfinished runs on standard error; returns the exit code, 1 if any is unfinished."""
     unfinished = [member for member in standing if not member.finished]
     found = verdict_tables((member.recipe, member.accuracy) for member in standing if member.accuracy is not None)
     if as_json:
@@ -134,12 +134,12 @@ def report(standing: Sequence[Member], as_json: bool) -> int:
     for member in unfinished:
         _say(complaints, _said(member))
     if unfinished:
-        _say(complaints, "The same command again goes on with what is not finished.")
+        _say(complaints, "Run the same command again to continue the unfinished runs.")
     return 1 if unfinished else 0
 
 
 def _say(console: rich.console.Console, line: str) -> None:
-    """Print a line as it is: other people's titles and errors may hold what Rich would take for markup."""
+    """Prints a line literally: titles and errors may contain Rich's markup."""
     console.print(line, highlight=False, soft_wrap=True, markup=False)
 
 
@@ -161,7 +161,7 @@ def _print_tables(found: Sequence[VerdictTable]) -> None:
 def _interval(standing: Standing) -> str:
     mean = standing.mean
     if mean.margin is None:
-        return "one seed has none"
+        return "none with one seed"
     return f"{percent(max(mean.value - mean.margin, 0.0))} to {percent(min(mean.value + mean.margin, 1.0))}"
 
 

@@ -1,4 +1,4 @@
-"""The commands that train: here and now, from the queue, or whole studies."""
+"""The commands that train: a run now, runs from the queue, or whole studies."""
 
 import math
 import os
@@ -36,7 +36,7 @@ from gpcore.errors import GpcoreError, RecipeError, StoreError
 from gpcore.recipe import POOL_NAMES, RECIPES, Pool
 
 BACKGROUND = 5
-"""How much a worker steps back for the pages, in the units of `nice`."""
+"""A worker's niceness, so that pages come first."""
 
 
 def train(
@@ -48,13 +48,13 @@ def train(
     seed: SeedOption = None,
     train_images: ImagesOption = None,
     set_: SetOption = None,
-    resume: Annotated[str | None, typer.Option("--resume", help="Go on with a run that was stopped.", metavar="RUN")] = None,
+    resume: Annotated[str | None, typer.Option("--resume", help="Continue a stopped run.", metavar="RUN")] = None,
     device: DeviceOption = "auto",
     store: StoreOption = RUNS,
     data: DataOption = DATA,
     as_json: JsonOption = False,
 ) -> None:
-    """Train a network here and now, with a progress bar; Ctrl-C stops it so that --resume can go on."""
+    """Train a network now, with a progress bar; Ctrl-C stops it, and --resume continues it."""
     from gpcore.runs import worker
     from gpcore.runs.store import Store
 
@@ -63,7 +63,7 @@ def train(
         claim = runs.start(recipe_from(recipe, pool, dataset, epochs, seed, train_images, set_, trunk))
     else:
         if any(option is not None for option in (pool, dataset, seed, train_images, set_, recipe, trunk)):
-            raise RecipeError("--resume goes on with the run's own recipe: of its options only --epochs can be given too.")
+            raise RecipeError("--resume continues with the run's own recipe: only --epochs can be given too.")
         runs, claim = _resumed(resume, epochs, store)
     run = claim.run
     _shown(lambda tell: worker.train(runs, claim, data, device, tell=tell), runs.run(run).recipe.epochs, run)
@@ -81,7 +81,7 @@ def train(
 
 
 def _resumed(run: str, epochs: int | None, store: Path) -> tuple[Any, Any]:
-    """The store of a run that is to go on, perhaps for more epochs, and the claim on it."""
+    """Returns the store of a run to continue, perhaps for more epochs, and the claim on it."""
     from gpcore.runs.run import open_run
     from gpcore.runs.store import Store
 
@@ -117,7 +117,7 @@ def queue(
 
 
 def worker(
-    once: Annotated[bool, typer.Option("--once", help="End when nothing is left to train.")] = False,
+    once: Annotated[bool, typer.Option("--once", help="Stop when the queue is empty.")] = False,
     parallel: ParallelOption = None,
     linger: Annotated[float, typer.Option(hidden=True)] = math.inf,
     slot: Annotated[int | None, typer.Option(hidden=True)] = None,
@@ -126,7 +126,7 @@ def worker(
     store: StoreOption = RUNS,
     data: DataOption = DATA,
 ) -> None:
-    """Train what is queued, several runs at once, until you stop it (or, with --once, until nothing is left)."""
+    """Train queued runs, several at once, until you stop it or, with --once, until the queue is empty."""
     from gpcore.runs import launcher
     from gpcore.runs.store import Store
     from gpcore.runs.worker import work
@@ -141,7 +141,7 @@ def worker(
     os.nice(BACKGROUND)
     with launcher.holding_slot(store, slot, keep_trying=lambda: once and not opened.idle()) as free:
         if not free and not once:
-            _log("This worker", StoreError("another one does its work already."))
+            _log("This worker", StoreError("another worker already does its work."))
         events = work(opened, data, device, is_over) if free else iter(())
         for told in _interruptible(events, lambda: parent is not None and os.getppid() != parent):
             if told:
@@ -178,7 +178,7 @@ def study(
     data: DataOption = DATA,
     as_json: JsonOption = False,
 ) -> None:
-    """Train what is missing of poolings × seeds × datasets, then say which pooling is better; after Ctrl-C it can go on."""
+    """Train the missing runs of poolings × seeds × datasets, then print which pooling is better; rerun it to continue."""
     from gpcore.cli import study_progress
     from gpcore.runs.selection import counted
     from gpcore.runs.store import Store
@@ -204,7 +204,7 @@ def seal(store: StoreOption = RUNS) -> None:
 
 
 def _shown(train: Callable[[Callable[[Any], None]], Iterator[Any]], epochs: int, run: str) -> None:
-    """Draw the events as a progress bar on standard error; where no bar can be drawn, a line an epoch."""
+    """Draws the events as a progress bar on standard error; without a terminal, prints a line per epoch."""
     from gpcore.training.fit import BatchesDone, EpochDone, Evaluating
 
     columns = ("{task.description}", rich.progress.BarColumn(), "{task.fields[note]}", rich.progress.TimeRemainingColumn())
@@ -231,9 +231,9 @@ def _shown(train: Callable[[Callable[[Any], None]], Iterator[Any]], epochs: int,
 
 
 def _interruptible(events: Iterator[Any], is_over: Callable[[], bool] = lambda: False) -> Iterator[Any]:
-    """The events until Ctrl-C, a polite kill, or until it is over; between two of them, so that what is kept is whole.
+    """Yields the events until Ctrl-C, SIGTERM or `is_over`; it stops only between two events, when all files are complete.
 
-    A second Ctrl-C or kill is rude.
+    A second Ctrl-C or SIGTERM ends the process at once.
     """
     interrupted = False
 
@@ -255,7 +255,7 @@ def _interruptible(events: Iterator[Any], is_over: Callable[[], bool] = lambda: 
 
 
 def _log(run: str, event: Any) -> None:
-    """One line per epoch or failure on standard error: what a worker says."""
+    """Prints one line per epoch or failure on standard error."""
     from gpcore.training.fit import EpochDone
 
     if isinstance(event, EpochDone):

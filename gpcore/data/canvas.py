@@ -1,8 +1,8 @@
 """The canvas: a FashionMNIST item of any size, anywhere in an image of 64×64 pixels, among clutter cut from other items.
 
-It is what tells the poolings apart: the smaller the item, the fewer cells of a class map are about it, and the more the mean
-is about everything else. Everything is drawn from a seed and drawn alike for every size, so that two canvases that differ in
-their items' size hold the same items, in the same order, at the same relative places, before the same clutter.
+It separates the poolings: the smaller the item, the fewer cells of a class map cover it, and the more the mean depends on
+everything else. Everything is drawn from a seed and is the same for every size: two canvases that differ in their items' size
+hold the same items, in the same order, at the same relative places, on the same clutter.
 
     pixels = canvases(items, percent=5, pieces=8, seed=0)
     pixels = draw(items, Places(side, top, left), clutter(items, 8, generator))    # items exactly where you want them
@@ -23,7 +23,7 @@ SIDE = 64
 """Height and width of a canvas."""
 
 ITEM = 28
-"""Height and width of an item as FashionMNIST has it, its black margin included."""
+"""Height and width of an item in FashionMNIST, including its black margin."""
 
 PIECE = 8
 """Height and width of a piece of clutter, in pixels of the item that it is cut from."""
@@ -32,7 +32,7 @@ MARGIN = 4
 """Pixels along an item's edges where no piece is cut: most items are black there."""
 
 AT_ONCE = 500
-"""Canvases that are drawn at once: so few that all they need stays in the processor's cache."""
+"""Canvases drawn at once: few enough to stay in the processor's cache."""
 
 Items = UInt8[Tensor, "n 1 28 28"]
 Canvases = UInt8[Tensor, "n 1 64 64"]
@@ -40,7 +40,7 @@ Canvases = UInt8[Tensor, "n 1 64 64"]
 
 @dataclass(frozen=True)
 class Places:
-    """Where items stand on their canvases: the `side` of each and its upper left corner, all in pixels."""
+    """Positions of items on their canvases: the `side` of each and its upper left corner, all in pixels."""
 
     side: Int64[Tensor, " n"]
     top: Int64[Tensor, " n"]
@@ -50,8 +50,8 @@ class Places:
     def drawn(cls, count: int, percent: float | None, generator: torch.Generator) -> "Places":
         """Places drawn uniformly among those where the whole item is on the canvas.
 
-        `percent` of the canvas is what an item's square takes, from 2 to 100; for None it is drawn anew for each, its logarithm
-        uniformly.
+        An item's square covers `percent` of the canvas, from 2 to 100; for None it is drawn for each item, uniformly in its
+        logarithm.
         """
         sizes, downs, rights = torch.rand(3, count, generator=generator)
         low = math.log(SMALLEST_ITEM / LARGEST_ITEM)
@@ -67,7 +67,7 @@ class Places:
 
 
 def draw(items: Items, places: Places, background: Canvases) -> Canvases:
-    """Items, enlarged or reduced to their sides, at their places, in front of a background that shows where they are black.
+    """Draws items, scaled to their sides, at their places, on a background that is visible where they are black.
 
     Scaling and moving are linear in rows and in columns, so a canvas is `A item B^T` with 64×28 matrices A and B: linear
     interpolation, over as many pixels as one of the canvas covers where an item is reduced.
@@ -84,9 +84,9 @@ def draw(items: Items, places: Places, background: Canvases) -> Canvases:
 
 @lru_cache(maxsize=1)
 def _placements() -> tuple[Float[Tensor, "places 64 28"], Int64[Tensor, " sides"]]:
-    """For every side and every start a matrix that scales 28 pixels to that side, and puts them there among 64 zeros.
+    """Returns for every side and start a matrix that scales 28 pixels to that side and places them among 64 zeros.
 
-    Those of side s are found from index `first[s]` on, in the order of their starts.
+    Those of side s begin at index `first[s]`, in the order of their starts.
     """
     smallest = round(SIDE * math.sqrt(SMALLEST_ITEM / 100))
     matrices: list[Tensor] = []
@@ -100,7 +100,7 @@ def _placements() -> tuple[Float[Tensor, "places 64 28"], Int64[Tensor, " sides"
 
 
 def clutter(items: Items, pieces: int, generator: torch.Generator) -> Canvases:
-    """For each item a canvas with so many square pieces of other items, where two overlap the brighter one."""
+    """Returns for each item a canvas with square pieces of other items; where two overlap, the brighter one shows."""
     count = len(items)
     flat = torch.zeros(count, SIDE * SIDE, dtype=torch.uint8)
     window = torch.arange(PIECE)
@@ -117,7 +117,7 @@ def clutter(items: Items, pieces: int, generator: torch.Generator) -> Canvases:
 
 
 def canvases(items: Items, percent: float | None, pieces: int, seed: int) -> Canvases:
-    """A canvas for each item, which takes so many per cent of it, with so many pieces of clutter, made from a seed alone."""
+    """Returns a canvas for each item, which covers `percent` of it, with `pieces` of clutter, all drawn from a seed."""
     generator = torch.Generator().manual_seed(seed)
     places = Places.drawn(len(items), percent, generator)
     return draw(items, places, clutter(items, pieces, generator))

@@ -1,6 +1,6 @@
-"""FashionMNIST test items made into large pictures, such as people might bring: `python -m gpcore.data.examples FOLDER`.
+"""Large example pictures from FashionMNIST test items: `python -m gpcore.data.examples FOLDER`.
 
-The dataset is MIT-licensed, so these can ship where photographs of other people's clothes can not.
+The dataset is MIT-licensed, so these can ship; photographs of other people's clothes can't.
 """
 
 import sys
@@ -24,7 +24,7 @@ ITEM = 500
 
 @dataclass(frozen=True)
 class Example:
-    """What to make: the class, whose first test image is taken, its colour, its angle in degrees, its ground."""
+    """One example: a class, whose first test image is used, its colour, its angle in degrees, its background."""
 
     label: str
     colour: tuple[int, int, int]
@@ -33,7 +33,7 @@ class Example:
 
 
 def white(random: np.random.Generator) -> Colours:
-    """A made ground, exactly white."""
+    """An artificial background, exactly white."""
     return np.full((HEIGHT, WIDTH, 3), 255.0)
 
 

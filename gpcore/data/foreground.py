@@ -17,21 +17,21 @@ Mask = Bool[np.ndarray, "height width"]
 Levels = Float[np.ndarray, "height width"]
 
 SIDE = 160
-"""Pixels along the longer side at which the object is looked for: for 28 in the end, more would only cost time."""
+"""Pixels along the longer side for the search: the result has 28, so more would only cost time."""
 
 ROUNDS = 4
-"""How often GrabCut's colour models and its cut take turns."""
+"""Iterations of GrabCut."""
 
 SEED = 0
-"""GrabCut and k-means draw their first centres; the same photograph always gets the same answer."""
+"""Seed of GrabCut's and k-means' first centres, so that a photograph always has the same result."""
 
 SPOT = cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (3, 3))
 
 
 def find_foreground(photo: Photo) -> Mask:
-    """Where the object is. What the picture itself says by its transparency is taken as it is.
+    """Returns the mask of the object. A picture's transparency, if it has any, is used unchanged.
 
-    An empty mask is never returned: where nothing stands out, the whole picture is the object.
+    The mask is never empty: without a clear object, the whole picture is the object.
     """
     if photo.opaque is not None:
         return photo.opaque
@@ -43,7 +43,7 @@ def find_foreground(photo: Photo) -> Mask:
 
 
 def plausibility(mask: Mask) -> float:
-    """How much a mask looks like one photographed object: of a fair size, in the middle, compact, clear of the border.
+    """Returns how much a mask looks like one photographed object: medium size, central, compact, not on the border.
 
     `size + solidity / 2 - border - offset`: `size` is 1 between 12 and 75 % of the picture and falls to 0 outside, `solidity`
     the share of its convex hull that it fills, `border` the share of the border that it covers, `offset` how far its centre
@@ -81,7 +81,7 @@ def _trimaps(pixels: Pixels) -> Iterator[UInt8[np.ndarray, "height width"]]:
 
 
 def border_distance(pixels: Pixels, clusters: int = 4) -> Levels:
-    """How far each pixel's colour is from the colours along the border, in standard deviations.
+    """Returns how far each pixel's colour is from the colours along the border, in standard deviations.
 
     The border's Lab colours are grouped by k-means; the distance is Mahalanobis' to the nearest group that makes up at least
     5 % of the border.
@@ -97,7 +97,7 @@ def border_distance(pixels: Pixels, clusters: int = 4) -> Levels:
 
 
 def _squared_distance(lab: np.ndarray, samples: np.ndarray) -> Levels:
-    spread = np.cov(samples.T) + 9 * np.eye(3)  # three units of Lab are the least spread that a real surface has
+    spread = np.cov(samples.T) + 9 * np.eye(3)  # real surfaces vary by at least three units of Lab
     offset = lab - samples.mean(0)
     return np.einsum("hwi,ij,hwj->hw", offset, np.linalg.inv(spread), offset)
 
@@ -110,7 +110,7 @@ def _border(height: int, width: int, share: float) -> Bool[np.ndarray, "rows col
 
 
 def _centre(height: int, width: int, spread: float) -> Levels:
-    """A bell over the middle of the picture, `spread` sides wide."""
+    """Returns a Gaussian over the middle of the picture, `spread` sides wide."""
     rows, columns = np.mgrid[:height, :width]
     distance = ((rows / height - 0.5) / spread) ** 2 + ((columns / width - 0.5) / spread) ** 2
     return np.exp(-distance / 2)
@@ -137,7 +137,7 @@ def _refined(pixels: Pixels, trimap: UInt8[np.ndarray, "height width"]) -> Mask:
 
 
 def _tidy(mask: Mask) -> Mask:
-    """Without specks, without holes, and only the parts that are at least 15 % as large as the largest."""
+    """Removes specks, holes, and parts smaller than 15 % of the largest."""
     opened = cv2.morphologyEx(mask.astype(np.uint8), cv2.MORPH_OPEN, SPOT)
     count, labels, statistics, _ = cv2.connectedComponentsWithStats(opened, connectivity=4)
     if count < 2:
@@ -148,7 +148,7 @@ def _tidy(mask: Mask) -> Mask:
 
 
 def _filled(mask: Mask) -> Mask:
-    """The mask with all of its holes: what can't be reached from outside."""
+    """Fills the mask's holes: background that is not connected to the outside."""
     framed = np.pad(mask.astype(np.uint8), 1)
     cv2.floodFill(framed, None, (0, 0), 2)
     return framed[1:-1, 1:-1] != 2

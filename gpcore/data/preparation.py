@@ -1,8 +1,8 @@
-"""A photograph, step by step, as the 28×28 picture that FashionMNIST would have held.
+"""Prepares a photograph, step by step, as a 28×28 picture like FashionMNIST's.
 
-FashionMNIST's pictures were made from product photographs on white (Xiao et al. 2017, arXiv:1708.07747, figure 1): trimmed,
-subsampled so that the longest edge has 28 pixels, sharpened, extended to 28×28, negated, made grey. `prepare` goes the same
-way. A photograph has no white ground, so its object is cut out first.
+FashionMNIST's pictures come from product photographs on white (Xiao et al. 2017, arXiv:1708.07747, figure 1): trimmed,
+subsampled so that the longest edge has 28 pixels, sharpened, extended to 28×28, negated, turned to grey. `prepare` follows the
+same steps. A photograph has no white background, so its object is cut out first.
 """
 
 from dataclasses import dataclass
@@ -25,17 +25,17 @@ Polarity = Literal["automatic", "negated", "kept"]
 SIDE = 28
 
 TRIM = 0.05
-"""How far, of the whole range, a pixel may be from the ground's colour and still be trimmed: the paper's value."""
+"""How far a pixel may be from the background's colour, as a part of the range, and still be trimmed: the paper's value."""
 
 SHARPENING = 0.8
-"""Share of (image − its blur) that is added: the paper sharpens by a Gaussian of radius 1 and does not say how much."""
+"""Share of (image − its blur) that is added: the paper sharpens by a Gaussian of radius 1 and does not state the amount."""
 
 NARROWING = 0.85
-"""Clothes laid flat are wider than clothes worn, as FashionMNIST shows them: widths are multiplied by this. On the 350
-development photographs, on which it was chosen, 2 to 9 points more than 1.0, by run (benchmarks/photos.py)."""
+"""Clothes laid flat are wider than FashionMNIST's, which are worn: widths are multiplied by this. On the 350 development
+photographs on which it was chosen, it gains 2 to 9 points over 1.0, depending on the run (benchmarks/photos.py)."""
 
 PLAIN = 3.0
-"""Most levels that a ground varies by which was made, not photographed: none of 500 photographs was taken for one."""
+"""Largest grey-level deviation of an artificial background: none of 500 photographs was mistaken for one."""
 
 
 @dataclass(frozen=True)
@@ -53,7 +53,7 @@ WHOLE = Box()
 
 @dataclass(frozen=True)
 class Correction:
-    """What a person says where the guess is wrong: look only inside `box`, take the other part, negate or don't."""
+    """A visitor's corrections: search only inside `box`, take the other part, negate or don't."""
 
     box: Box = WHOLE
     foreground: Foreground = "automatic"
@@ -65,7 +65,7 @@ AUTOMATIC = Correction()
 
 @dataclass(frozen=True)
 class Step:
-    """One stage on the way, to be shown: grey (height, width) or colour (height, width, 3), uint8."""
+    """One step of the preparation, for display: grey (height, width) or colour (height, width, 3), uint8."""
 
     title: str
     picture: np.ndarray
@@ -73,7 +73,7 @@ class Step:
 
 @dataclass(frozen=True)
 class Prepared:
-    """What came of a photograph.
+    """A prepared photograph.
 
     `image` uint8 is what the network gets, of shape (28, 28), or (channels, height, width) where a dataset has other images.
     `views` are it and its variants, over which an answer is averaged, `box` is the part of the photograph that the image shows,
@@ -89,26 +89,26 @@ class Prepared:
 
 @dataclass
 class Found:
-    """The object last found in one photograph, so that corrections that leave the box alone need not look for it again.
+    """The object last found in a photograph, so that corrections that keep the box need no new search.
 
-    Cutting it out takes longer than all the rest together. Only the last box's mask is kept.
+    Cutting it out takes longer than all other steps together. Only the last box's mask is kept.
     """
 
     window: Box | None = None
     mask: Mask | None = None
 
     def inside(self, window: Box, part: Photo) -> Mask:
-        """The object in the part of the photograph that lies in a window."""
+        """Returns the object in a window of the photograph."""
         if self.mask is None or window != self.window:
             self.window, self.mask = window, find_foreground(part)
         return self.mask
 
 
 def prepare(photo: Photo, correction: Correction = AUTOMATIC, found: Found | None = None) -> Prepared:
-    """The 28×28 picture of a photograph, with every step kept; `found` is what a call for the same photograph has found.
+    """Returns the 28×28 picture of a photograph, with all its steps; `found` is the cache of earlier calls for it.
 
-    - A 28×28 picture, light on black, is what the dataset holds already: it is passed on bit for bit.
-    - A product picture, on a ground of one made colour, goes the paper's way, nothing added.
+    - A 28×28 picture, light on black, is already like the dataset's: it stays the same to the bit.
+    - A product picture, on an artificial background of one colour, follows the paper's steps exactly.
     - In a photograph the object is cut out, its contrast stretched over the whole range, as in nearly every image of the
       dataset, and its width multiplied by `NARROWING`.
     """
@@ -155,7 +155,7 @@ def _ground(pixels: np.ndarray) -> np.ndarray:
 
 
 def _ground_is_plain(pixels: np.ndarray) -> bool:
-    """Whether at least 30 % of the border has the corners' colour, and exactly so: nothing photographed has."""
+    """Returns whether at least 30 % of the border has exactly the corners' colour, which no photograph has."""
     ring = _ring(pixels, 2).astype(float)
     near = ring[np.abs(ring - _ground(pixels)).max(1) <= TRIM * 255]
     return len(near) >= 0.3 * len(ring) and float(near.std(0).max()) < PLAIN
@@ -175,7 +175,7 @@ def _chosen(part: Photo, window: Box, foreground: Foreground, found: Found) -> M
 
 
 def _cropped(photo: Photo, box: Box) -> tuple[Photo, Box]:
-    """The part of a photograph inside a box, and that box on whole pixels, at least two in each direction."""
+    """Returns the part of a photograph inside a box, and that box on whole pixels, at least two in each direction."""
     width, height = photo.size
     left, right = _span(box.left, box.right, width)
     top, bottom = _span(box.top, box.bottom, height)
@@ -191,10 +191,10 @@ def _span(low: float, high: float, size: int) -> tuple[int, int]:
 
 
 def _levels(pixels: np.ndarray, mask: Mask, kind: Kind, polarity: Polarity) -> Levels:
-    """Brightness in 0..255 as the network is to see it: the more, the less like the ground."""
+    """Returns the brightness in 0..255 for the network: higher means less like the background."""
     grey = cv2.cvtColor(pixels, cv2.COLOR_RGB2GRAY).astype(np.float32)
     ground = float(_ground(pixels) @ (0.299, 0.587, 0.114))
-    # A product on black is seen light on black already; all the rest is negated, as the paper does.
+    # A product on black is already light on black; everything else is negated, as in the paper.
     negated = polarity == "negated" or (polarity == "automatic" and not (kind == "product picture" and ground < 64))
     if negated:
         grey, ground = 255 - grey, 255 - ground
@@ -210,13 +210,13 @@ def _bounds(mask: Mask) -> tuple[int, int, int, int]:
 
 
 def _fitted(height: float, width: float) -> tuple[int, int]:
-    """(rows, columns) of an object whose longest edge gets 28 pixels."""
+    """Returns (rows, columns) of an object scaled so that its longest edge has 28 pixels."""
     scale = SIDE / max(height, width)
     return max(1, round(height * scale)), max(1, round(width * scale))
 
 
 def _on_canvas(levels: Levels, mask: Mask, width_factor: float, kind: Kind) -> Image:
-    """The object alone, trimmed, its longest edge 28 pixels, in the middle of black."""
+    """Returns the object alone, trimmed, its longest edge 28 pixels, centred on black."""
     top, bottom, left, right = _bounds(mask)
     part = np.where(mask, levels, 0)[top:bottom, left:right].astype(np.float32)
     rows, columns = _fitted(bottom - top, (right - left) * width_factor)
@@ -227,7 +227,7 @@ def _on_canvas(levels: Levels, mask: Mask, width_factor: float, kind: Kind) -> I
 
 
 def _resized(part: np.ndarray, rows: int, columns: int, kind: Kind) -> np.ndarray:
-    if kind == "product picture":  # the paper's way: rows and columns are left out
+    if kind == "product picture":  # as in the paper: rows and columns are dropped
         height, width = part.shape
         chosen_rows = ((np.arange(rows) + 0.5) * height / rows).astype(int)
         chosen_columns = ((np.arange(columns) + 0.5) * width / columns).astype(int)

@@ -16,14 +16,14 @@ from gpcore.atomic_files import publish
 from gpcore.errors import CheckpointError
 
 CHECKSUM = "sha256"
-"""The name under which a file's metadata hold the checksum of its tensors; the format itself has none."""
+"""The metadata key for the checksum of a file's tensors; the format itself has none."""
 
 
 def write_tensors(path: Path, tensors: dict[str, Tensor], metadata: dict[str, str]) -> None:
-    """Write a safetensors file that is there whole or not at all, whenever the process or the power ends.
+    """Writes a safetensors file atomically: even if the process or the power fails, it is complete or absent.
 
     Raises:
-        CheckpointError: the disk is full or can't be written; the file that was there before is untouched.
+        CheckpointError: the disk is full or can't be written; an existing file is untouched.
     """
     with staged(path, tensors, metadata) as temporary:
         publish(temporary, path)
@@ -31,9 +31,9 @@ def write_tensors(path: Path, tensors: dict[str, Tensor], metadata: dict[str, st
 
 @contextlib.contextmanager
 def staged(path: Path, tensors: dict[str, Tensor], metadata: dict[str, str]) -> Iterator[Path]:
-    """A complete, synced temporary file beside `path`, for `publish` to rename; it is gone when the context ends."""
+    """Writes a complete, synced temporary file beside `path`, for `publish` to rename; it is deleted when the context ends."""
     temporary = path.with_name(f".{path.name}.{uuid.uuid4().hex[:8]}")
-    # Copies: in memory the weights lie channels-last and several may share a place, on disk they lie as everybody expects them.
+    # Copies: in memory weights are channels-last and may share storage; on disk they have the usual layout.
     layout = torch.contiguous_format
     plain = {name: each.detach().to("cpu", copy=True, memory_format=layout) for name, each in tensors.items()}
     try:
@@ -53,10 +53,10 @@ def staged(path: Path, tensors: dict[str, Tensor], metadata: dict[str, str]) -> 
 
 
 def read_tensors(path: Path) -> tuple[dict[str, Tensor], dict[str, str]]:
-    """The tensors of a safetensors file and its metadata.
+    """Returns the tensors of a safetensors file and its metadata.
 
     Raises:
-        CheckpointError: there is no such file, or it is cut short, damaged (its checksum tells) or of another kind.
+        CheckpointError: the file is missing, cut short, damaged (its checksum differs) or of another kind.
     """
     try:
         with safetensors.safe_open(path, framework="pt") as file:
@@ -66,9 +66,9 @@ def read_tensors(path: Path) -> tuple[dict[str, Tensor], dict[str, str]]:
         raise CheckpointError(f"There are no weights at {path}.") from error
     except (safetensors.SafetensorError, OSError) as error:
         raise CheckpointError(
-            f"{path} is damaged or no safetensors file ({error}): restore it from a copy, or train that run again."
+            f"{path} is damaged or not a safetensors file ({error}): restore it from a copy, or train that run again."
         ) from error
-    if metadata.get(CHECKSUM) not in (None, checksum(tensors)):  # other programs write none
+    if metadata.get(CHECKSUM) not in (None, checksum(tensors)):  # other programs write no checksum
         raise CheckpointError(f"{path} is damaged (wrong checksum): restore it from a copy, or train that run again.")
     return tensors, metadata
 
@@ -83,7 +83,7 @@ def checksum(tensors: Mapping[str, Tensor]) -> str:
 
 
 def load_weights(module: nn.Module, tensors: dict[str, Tensor], source: Path) -> None:
-    """Put tensors into a module whose names and shapes they match exactly.
+    """Loads tensors into a module whose names and shapes they match exactly.
 
     Raises:
         CheckpointError: a tensor is missing, unexpected, or of another shape: the file belongs to another network.

@@ -15,13 +15,13 @@ from gpcore.nets.pooling import GlobalPool
 from gpcore.recipe import Initialisation, Placement, Pool
 
 BLOCK, FEATURES = 5, 15
-"""`network[:FEATURES]` is the trunk, three blocks of five modules; it gives the features, none below 0."""
+"""`network[:FEATURES]` is the trunk, three blocks of five modules; its output are the features, all 0 or more."""
 
 WIDE_BLOCK = FEATURES - BLOCK
-"""The first module of the last block, whose 32 maps fill a processor's vectors by themselves."""
+"""The first module of the last block, whose 32 maps fill a processor's vectors."""
 
 GROUPED = 8
-"""Channels of an image from which oneDNN computes groups of them fast."""
+"""Channels per image from which oneDNN computes grouped convolutions fast."""
 
 CLASS_MAPS = 16
 """`network[:CLASS_MAPS]` gives the class maps: what the pooling sees, where it stands on class maps."""
@@ -31,17 +31,17 @@ SHRINKS = 8
 
 
 Initialise = Callable[[Tensor, torch.Generator], float]
-"""Draws a weight, and returns what the biases beside it are."""
+"""Fills a weight in place; returns the value for its bias."""
 
 
 def xavier(weight: Tensor, generator: torch.Generator) -> float:
-    """Uniform with variance 2 / (inputs + outputs), as in the article; biases 0.01."""
+    """Fills uniformly with variance 2 / (inputs + outputs), as in the article; biases 0.01."""
     nn.init.xavier_uniform_(weight, generator=generator)
     return 0.01
 
 
 def kaiming(weight: Tensor, generator: torch.Generator) -> float:
-    """Normal with variance 2 / inputs, which keeps the size of what a rectifier passes on; biases 0."""
+    """Fills normally with variance 2 / inputs, which keeps the scale of a rectifier's output; biases 0."""
     nn.init.kaiming_normal_(weight, nonlinearity="relu", generator=generator)
     return 0.0
 
@@ -53,8 +53,7 @@ class ConvNet(Network):
     """The article's network, `scores = pool(maps(x))`, as one `nn.Sequential` of 17 modules named `network`.
 
     The layer index of the feature-map pages is the `k` of `network[:k]`. With one channel and ten classes it has 18,370
-    parameters. The first weights are drawn from `seed` alone, so that networks that differ only in their pooling start
-    alike.
+    parameters. The first weights depend on `seed` alone, so networks that differ only in their pooling start with the same.
 
     Whatever the head (nets/heads.py), the trunk is the same 15 modules, and two follow it: the class maps and their
     pooling, the pooling of the features and a linear layer, or two linear layers.
@@ -64,7 +63,7 @@ class ConvNet(Network):
         channels: colour channels of the images.
         classes: number of classes, and so of class maps.
         seed: decides the first weights.
-        placement: where the pooling stands.
+        placement: what the pooling is on.
         size: height and width of the images, in pixels: only the linear heads depend on it.
         initialisation: `xavier`, uniform with biases of 0.01, as in the article (Glorot and Bengio 2010), or `kaiming`, normal
             with variance 2 / inputs and biases of 0 (He et al. 2015).
@@ -108,11 +107,11 @@ class ConvNet(Network):
         return other
 
     def features(self, x: Float[Tensor, "n channels height width"]) -> Float[Tensor, "n features rows columns"]:
-        """What the trunk gives, none of it below 0: for images of 28×28 pixels, 32 maps of 3×3 cells.
+        """Returns the trunk's output, all 0 or more: for images of 28×28 pixels, 32 maps of 3×3 cells.
 
-        What `network[:FEATURES](x)` gives, and its gradients, but for rounding, in less time (benchmarks/step.py): a rectifier
-        overwrites what it is given, and comes after a 2×2 maximum, when a quarter of the cells is left; and two images at a
-        time are computed as one of twice the channels, where that pays.
+        It equals `network[:FEATURES](x)`, with its gradients, up to rounding, in less time (benchmarks/step.py): rectifiers
+        work in place and after the 2×2 maximum, on a quarter of the cells; and two images are computed as one with twice
+        the channels where that is faster.
         """
         together = _together(x)
         x = _side_by_side(x, together)
@@ -125,9 +124,9 @@ class ConvNet(Network):
 
 
 def initialise(network: nn.Sequential, initialisation: Initialisation, seed: int) -> None:
-    """Fill all weights, drawn from the seed, and biases in place."""
+    """Fills all weights, drawn from the seed, and biases in place."""
     draw, generator = INITIALISATIONS[initialisation], torch.Generator().manual_seed(seed)
-    # What a pooling learns comes last, so that all else starts alike under every pooling.
+    # A pooling's own weights are drawn last, so that all others are the same under every pooling.
     for module in sorted(network, key=lambda module: isinstance(module, GlobalPool)):
         for part in module.modules():
             if isinstance(part, nn.Conv2d | nn.Linear):
@@ -137,14 +136,14 @@ def initialise(network: nn.Sequential, initialisation: Initialisation, seed: int
 
 
 def _together(x: Float[Tensor, "n channels height width"]) -> int:
-    """How many images to compute side by side: two where a processor calculates with 16 numbers at once, which the 8 maps of
-    one image leave half idle.
+    """Returns how many images to compute side by side: two if the processor computes with 16 numbers at once, since the 8 maps
+    of one image would leave half of them idle.
     """
     return 2 if x.device.type == "cpu" and torch.backends.cpu.get_cpu_capability() == "AVX512" and len(x) % 2 == 0 else 1
 
 
 def _side_by_side(x: Float[Tensor, "n channels ..."], together: int) -> Float[Tensor, "parts channels_of_all ..."]:
-    """The channels of several images as those of one."""
+    """Joins the channels of several images as those of one."""
     return x.unflatten(0, (len(x) // together, together)).flatten(1, 2)
 
 
@@ -157,22 +156,22 @@ def _one_by_one(
 
 
 def _convolved(layer: nn.Module, x: Float[Tensor, "parts channels ..."], together: int) -> Float[Tensor, "parts maps ..."]:
-    """What a convolution of the trunk makes of each of the images side by side."""
+    """Applies a convolution of the trunk to each of the images side by side."""
     if together == 1:
         return layer(x)
     weight, bias = layer.parameters()
     own = weight.shape[1]
     weights: list[Tensor] = [weight] * together
-    if own < GROUPED:  # every map looks at all images, with weights of 0 for those that aren't its own
+    if own < GROUPED:  # every map sees all images, with weights of 0 for the others
         weights = [functional.pad(weight, (0, 0, 0, 0, at * own, (together - 1 - at) * own)) for at in range(together)]
     groups = x.shape[1] // weights[0].shape[1]
     return functional.conv2d(x, torch.cat(weights), torch.cat([bias] * together), padding=1, groups=groups)
 
 
 def _halved(x: Float[Tensor, "n channels height width"]) -> Float[Tensor, "n channels rows columns"]:
-    """The largest of every 2×2 cells.
+    """Returns the largest of every 2×2 cells.
 
-    PyTorch's own also finds the place of each, for the gradient. Where none is asked for, two maxima take a quarter of its time
+    PyTorch's layer also finds each one's position, for the gradient. Without a gradient, two maxima take a quarter of its time
     on a CPU, and an evaluation an eighth less (benchmarks/step.py).
     """
     if x.requires_grad:

@@ -1,4 +1,4 @@
-"""What a network costs: numbers to learn and arithmetic to do, and how much of each is its head."""
+"""A network's cost: its parameters and arithmetic, and the head's part of both."""
 
 from dataclasses import dataclass
 
@@ -10,10 +10,10 @@ from gpcore.nets.network import Network
 
 @dataclass(frozen=True)
 class Cost:
-    """Of a whole network and of its head, which is all behind the trunk.
+    """The cost of a whole network and of its head, which is everything after the trunk.
 
-    `flops` are floating-point operations for one image, a multiplication and an addition being two, as PyTorch counts them: in
-    convolutions and linear layers. The few additions and comparisons of a pooling, a rectifier or a bias are not among them.
+    `flops` are floating-point operations for one image as PyTorch counts them: two for a multiplication and an addition, in
+    convolutions and linear layers. The few operations of poolings, rectifiers and biases are not counted.
     """
 
     parameters: int
@@ -37,7 +37,7 @@ def _count(module: nn.Module) -> int:
 
 
 def _flops(module: nn.Module, x: torch.Tensor) -> int:
-    from torch.utils.flop_counter import FlopCounterMode  # which brings Triton along: 0.2 s for whoever asks for no cost
+    from torch.utils.flop_counter import FlopCounterMode  # it imports Triton, which takes 0.2 s
 
     with torch.no_grad(), FlopCounterMode(display=False) as counter:
         module(x)

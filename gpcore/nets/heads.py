@@ -1,11 +1,11 @@
-"""What stands behind the trunk: the two last modules of every network, by the name that a recipe gives them.
+"""Heads: the last two modules of every network, after its trunk, by their names in a recipe.
 
-A head makes features (n, features, rows, columns), all of them 0 or more, into one score per class. There are three kinds:
+A head computes one score per class from features (n, features, rows, columns), all 0 or more. There are three kinds:
 
 - `class_map_head`: a 1×1 convolution to one map per class, then the pooling. The article's; scores can be seen cell by cell.
-- `feature_head`: the pooling, then a linear layer. What most libraries do. For GAP it is the same function as before, since a
+- `feature_head`: the pooling, then a linear layer, as in most libraries. For GAP it is the same function as the first, since a
   mean of weighted sums is the weighted sum of the means; for GMP it is not.
-- `linear_head`: every cell of every feature into linear layers. What the article argues against.
+- `linear_head`: linear layers over every cell of every feature. The article argues against it.
 """
 
 from collections.abc import Callable
@@ -23,12 +23,12 @@ HIDDEN = 128
 """Units of the linear heads' hidden layer: as LeNet-5 has (120), rounded to a power of two."""
 
 DROPOUT = 0.5
-"""Share of numbers that `mlp-dropout` leaves out while it trains, before each linear layer, as AlexNet does (2012)."""
+"""Share of inputs that `mlp-dropout` drops in training before each linear layer, as AlexNet does (2012)."""
 
 
 @dataclass(frozen=True)
 class Shape:
-    """What a head is made for: features of so many channels and cells, and so many classes."""
+    """The input and output of a head: channels and cells of the features, and the number of classes."""
 
     features: int
     rows: int
@@ -46,7 +46,7 @@ class LinearLayer(nn.Linear):
 
 
 class HiddenLayer(nn.Module):
-    """All cells of all features to hidden units: `h = max(0, W x + b)`, with dropout before it and after it."""
+    """Hidden units over all cells of all features: `h = max(0, W x + b)`, with dropout before and after."""
 
     label: ClassVar[str] = "Hidden"
 

@@ -23,7 +23,7 @@ def write_onnx(network: Network, image_shape: tuple[int, int, int], path: Path) 
         raise GpcoreError("Writing ONNX needs the package onnxscript: `pip install 'poolscope[onnx]'`.")
     path.parent.mkdir(parents=True, exist_ok=True)
     example = torch.zeros(2, *image_shape)
-    with warnings.catch_warnings(), contextlib.redirect_stdout(io.StringIO()):  # the exporter chats
+    with warnings.catch_warnings(), contextlib.redirect_stdout(io.StringIO()):  # the exporter prints messages
         warnings.simplefilter("ignore")
         program = torch.onnx.export(
             network.network,

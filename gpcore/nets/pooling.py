@@ -1,10 +1,10 @@
 """Global poolings: maps (n, channels, height, width) in, one number per map (n, channels) out.
 
-Every pooling is a pure function under a thin module. Beside `forward`, a module says with `weights` how much each cell
-counts, so that every score can be taken apart: `score = sum(weights * maps) + remainder`, where the remainder is zero for
-every pooling that is a weighted sum of cells, and named by `remainder_name` for the others.
+Every pooling is a pure function under a thin module. Besides `forward`, a module has `weights`, the weight of each cell, so
+that every score can be split: `score = sum(weights * maps) + remainder`. The remainder is zero for poolings that are weighted
+sums of cells; the others describe it in `remainder_name`.
 
-Where a pooling stands, on one map per class or on the features before, is the business of nets/heads.py.
+nets/heads.py places a pooling on one map per class or on the features.
 """
 
 import math
@@ -29,8 +29,8 @@ def average_pool(maps: Maps) -> Scores:
 def max_pool(maps: Maps) -> Scores:
     """Global max pooling: `s = max(x)` (Oquab et al. 2015, "Is object localization for free?").
 
-    Of several equal maxima the first, row by row, is the one that counts and that gets the gradient, as in a max-pooling
-    layer whose kernel is as large as the map.
+    Of several equal maxima, the first one, row by row, counts and receives the gradient, as in a max-pooling layer whose
+    kernel is as large as the map.
     """
     return functional.adaptive_max_pool2d(maps, 1).flatten(1)
 
@@ -54,11 +54,10 @@ def generalised_mean_pool(maps: Maps, p: float | Float[Tensor, ""]) -> Scores:
     """Generalised-mean pooling, GeM: `s = mean(x^p)^(1/p)` for `x >= 0` (Radenović et al. 2018, "Fine-tuning CNN image
     retrieval with no human annotation").
 
-    `p` in [1, inf): 1 is the mean, towards infinity it becomes the maximum. A negative number has no fractional power, so
-    GeM has no meaning on class maps, whose cells speak for *and against* a class. Of the ways round that, rectifying them
-    leaves a class without any positive cell no gradient, and a softplus makes every score positive, so that none can
-    be ruled out. The exponential does neither, and `log(GeM_p(exp(x)))` is `log_sum_exp_pool` with r = p: GeM's signed twin is
-    here already.
+    `p` in [1, inf): 1 is the mean, towards infinity it becomes the maximum. A negative number has no fractional power, so GeM
+    is undefined on class maps, whose cells can be evidence *against* a class. Rectifying them would leave a class without
+    positive cells no gradient; a softplus would make every score positive. The exponential does neither, and
+    `log(GeM_p(exp(x)))` is `log_sum_exp_pool` with r = p, which is GeM's signed twin.
 
     Computed relative to the maximum, so that no power overflows; a map of zeros is 0, with gradient 0.
     """
@@ -69,7 +68,7 @@ def generalised_mean_pool(maps: Maps, p: float | Float[Tensor, ""]) -> Scores:
 def attention_pool(maps: Maps, attention: Float[Tensor, "n height width"]) -> Scores:
     """Attention pooling: `s = sum(a x)`, the same `a` in every channel, `a >= 0` and `sum(a) = 1` (Ilse et al. 2018).
 
-    Equal `a` make it the mean, and a single one the cell that it picks, which no map alone decides.
+    With equal `a` it is the mean; with a single nonzero `a` it is that cell, which all maps together select.
     """
     return (attention[:, None] * maps).sum((2, 3))
 
@@ -112,27 +111,27 @@ def generalised_mean_weights(maps: Maps, p: float | Float[Tensor, ""]) -> Maps:
 
 
 def _top(maps: Maps) -> Float[Tensor, "n channels 1 1"]:
-    # Detached: GeM is relative to it only in its rounding, so no gradient goes that way.
+    # Detached: it affects GeM's rounding only, so it needs no gradient.
     return maps.amax((2, 3), keepdim=True).detach()
 
 
 def _relative_mean(maps: Maps, top: Float[Tensor, "n channels 1 1"], p: float | Float[Tensor, ""]) -> Scores:
-    """`mean((x / top)^p)^(1/p)`: the mean is at least 1 / cells, but 0 where all x are, and then its root has no gradient."""
+    """`mean((x / top)^p)^(1/p)`: the mean is at least 1 / cells; where all x are 0 it is 0, and its root has no gradient."""
     relative = maps / top.clamp(min=torch.finfo(maps.dtype).tiny)
     cells = maps.shape[2] * maps.shape[3]
     return relative.pow(p).mean((2, 3)).clamp(min=0.5 / cells).pow(1 / p)
 
 
 def no_remainder(maps: Maps) -> Scores:
-    """Zeros: a weighted sum of cells leaves nothing over."""
+    """Returns zeros, the remainder of a weighted sum of cells."""
     return torch.zeros_like(maps[:, :, 0, 0])
 
 
 class GlobalPool(nn.Module):
-    """What all poolings share; each says what it is called, what it computes and how its score is taken apart.
+    """The base of all poolings: their label, their score, and how the score is split over cells.
 
     Args:
-        channels: how many maps it will see; only poolings that learn something of each want to know.
+        channels: the number of maps; only poolings with weights for each map use it.
     """
 
     label: ClassVar[str]
@@ -146,11 +145,11 @@ class GlobalPool(nn.Module):
         raise NotImplementedError
 
     def weights(self, maps: Maps) -> Maps:
-        """How much each cell counts."""
+        """The weight of each cell."""
         raise NotImplementedError
 
     def remainder(self, maps: Maps) -> Scores:
-        """What the pooling adds beside the weighted cells; nothing, unless it says otherwise."""
+        """The part of the score besides the weighted cells; zero by default."""
         return no_remainder(maps)
 
 
@@ -215,9 +214,9 @@ class AverageMaxPool(GlobalPool):
 
 
 class GeneralisedMeanPool(GlobalPool):
-    """`generalised_mean_pool` as a module that learns one p for all maps, from 3 on, as its authors do.
+    """`generalised_mean_pool` as a module with one learned p for all maps, initially 3, as in the paper.
 
-    `p = 1 + exp(log_excess)`, so that no step of the optimiser leads below the mean, where p is 1.
+    `p = 1 + exp(log_excess)`, so that no step of the optimiser can go below the mean, where p is 1.
     """
 
     label = HEAD_LABELS["gem"]
@@ -228,7 +227,7 @@ class GeneralisedMeanPool(GlobalPool):
 
     @property
     def p(self) -> Float[Tensor, ""]:
-        """The exponent that it has learnt."""
+        """The learned exponent."""
         return 1 + self.log_excess.exp()
 
     def forward(self, maps: Maps) -> Scores:
@@ -239,12 +238,11 @@ class GeneralisedMeanPool(GlobalPool):
 
 
 class AttentionPool(GlobalPool):
-    """`attention_pool` as a module that learns where to look: gated attention (Ilse et al. 2018, "Attention-based deep
-    multiple instance learning").
+    """`attention_pool` as a module with learned weights: gated attention (Ilse et al. 2018, "Attention-based deep multiple
+    instance learning").
 
-    Of the values h of one cell in all channels it makes `e = w · (tanh(V h) * sigmoid(U h))`, and of all cells' e
-    `a = softmax(e)`. The weights are not the gradient, since a hangs on the maps too; yet they are exactly how much each
-    cell counts.
+    With h the values of one cell in all channels, `e = w · (tanh(V h) * sigmoid(U h))`, and `a = softmax(e)` over the cells.
+    The weights are not the gradient, since `a` depends on the maps too, but they are exactly each cell's weight in the score.
     """
 
     label = HEAD_LABELS["attention"]
@@ -259,7 +257,7 @@ class AttentionPool(GlobalPool):
         return attention_pool(maps, self.attention(maps))
 
     def attention(self, maps: Maps) -> Float[Tensor, "n height width"]:
-        """How much each cell counts, in every channel alike."""
+        """The weight of each cell, the same in every channel."""
         cells = maps.flatten(2).transpose(1, 2)
         rated = self.rating(self.value(cells).tanh() * self.gate(cells).sigmoid())[:, :, 0]
         return torch.softmax(rated, dim=1).unflatten(1, maps.shape[2:])
@@ -276,4 +274,4 @@ POOLS: dict[Pool, type[GlobalPool]] = {
     "gem": GeneralisedMeanPool,
     "attention": AttentionPool,
 }
-"""The choices that are poolings; those that are none, and where each stands, are in `heads.HEADS`."""
+"""The heads that pool; `heads.HEADS` has all heads with their placements."""
