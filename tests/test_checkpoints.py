@@ -81,7 +81,7 @@ def test_a_foreign_file_is_refused(tmp_path, content):
     path.write_bytes(content)
     with pytest.raises(CheckpointError) as caught:
         read_tensors(path)
-    assert "no safetensors file" in sentence(caught)
+    assert "not a safetensors file" in sentence(caught)
 
 
 def test_nothing_in_a_pickle_is_ever_run(tmp_path):

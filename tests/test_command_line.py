@@ -165,7 +165,7 @@ MISTAKES = {
     "no run's folder": (["evaluate", "/no/where/at-all"], "There is no run at /no/where/at-all"),
     "resuming what is not there": (["train", "--resume", "nobody"], "There is no run 'nobody' in"),
     "resuming what is finished": (["train", "--resume", "article-gap-seed0"], "article-gap-seed0 has finished its 2 epochs"),
-    "resuming with another recipe": (["train", "--resume", "article-gap-seed0", "--pool", "gmp"], "--resume goes on with"),
+    "resuming with another recipe": (["train", "--resume", "article-gap-seed0", "--pool", "gmp"], "--resume continues with"),
     "no such epoch": (["evaluate", "article-gap-seed0", "--epoch", "3"], "has no weights of epoch 3: it has 1 to 2."),
     "another kind of images": (["evaluate", "article-gap-seed0", "--dataset", "FOLDER"], "answers 10 classes"),
     "nothing to export": (["export", "article-gap-seed0"], "Say what to write: --onnx FILE, --csv FILE, or both."),

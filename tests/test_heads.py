@@ -84,7 +84,7 @@ def test_a_maximum_of_features_is_put_together_from_cells_that_no_single_cell_of
 
 
 def test_a_pooling_that_stands_elsewhere_or_learned_something_can_not_be_moved():
-    with pytest.raises(InsightError, match="nothing to move"):
+    with pytest.raises(InsightError, match="it can't be moved"):
         moved(ConvNet("gem"))
     with pytest.raises(InsightError, match="Attention has learned weights for class maps"):
         moved(ConvNet("attention"))
