@@ -208,7 +208,7 @@ def test_after_ctrl_c_all_can_go_on_to_the_same_bits(store, images, tmp_path, mo
 
 MISTAKES = {
     "seeds": (["--seeds", "4-1"], "--seeds 4-1: write numbers and ranges, for example 0-4 or 0,2,7-9."),
-    "a slip of the finger": (["--seeds", "0-4000000000"], "--seeds 0-4000000000: these are 4,000,000,001 seeds, and a study"),
+    "too many seeds": (["--seeds", "0-4000000000"], "--seeds 0-4000000000: these are 4,000,000,001 seeds, and a study"),
     "pooling": (["--pools", "gap,max"], "pool is 'max': choose one of gap, gmp"),
     "no pooling": (["--pools", ","], "This study has no pools: name at least one."),
     "seed as a field": (["--set", "seed=3"], "--set seed=3: a study has several, name them with --seeds."),

@@ -1,6 +1,6 @@
-"""Batch losses in the database: aligned rows of many steps, each with its mean, minimum and maximum beside it.
+"""Batch losses in the database: aligned rows of many steps, each with its mean, minimum and maximum.
 
-Aligned, so that writing the same steps again overwrites them and never doubles any; summed up, so that a run of a million
+Rows are aligned, so that writing the same steps again overwrites them. They are summarised, so that a curve of a million
 batches is drawn from a few thousand rows.
 """
 
@@ -16,7 +16,7 @@ CHUNK = 256
 
 
 def write_losses(connection: sqlite3.Connection, run: str, phase: Phase, first_step: int, losses: Sequence[float]) -> None:
-    """Lay the losses of consecutive steps over the rows that they fall into, keeping what else those rows hold."""
+    """Writes the losses of consecutive steps into their rows, keeping the rows' other losses."""
     written, values = 0, np.asarray(losses, np.float32)
     while written < len(values):
         chunk, offset = divmod(first_step + written, CHUNK)
@@ -31,21 +31,21 @@ def write_losses(connection: sqlite3.Connection, run: str, phase: Phase, first_s
 
 
 def read_losses(connection: sqlite3.Connection, run: str, phase: Phase) -> Iterator[tuple[int, float]]:
-    """Every step in order, counted from 0, with its loss."""
+    """Yields every step in order, counted from 0, with its loss."""
     for chunk, losses in connection.execute(f"SELECT chunk, losses {ROWS}", (run, phase)):
         yield from enumerate(np.frombuffer(losses, np.float32).tolist(), start=chunk * CHUNK)
 
 
 def count_losses(connection: sqlite3.Connection, run: str, phase: Phase) -> int:
-    """How many steps have their loss."""
+    """Returns how many steps have a loss."""
     last = connection.execute(f"SELECT chunk, count {ROWS} DESC LIMIT 1", (run, phase)).fetchone()
     return last["chunk"] * CHUNK + last["count"] if last else 0
 
 
 def read_curve(connection: sqlite3.Connection, run: str, phase: Phase, at_most: int) -> LossCurve:
-    """The losses as at most so many points, each the mean, minimum and maximum of neighbouring steps."""
+    """Returns the losses as at most `at_most` points, each the mean, minimum and maximum of neighbouring steps."""
     rows = connection.execute(f"SELECT count(*) {ROWS}", (run, phase)).fetchone()[0]
-    if rows >= at_most:  # whole rows are fine enough: the losses themselves stay unread
+    if rows >= at_most:  # the rows' summaries are fine enough; the losses themselves are not read
         query = f"SELECT chunk * {CHUNK}, mean, low, high {ROWS}"
         steps, mean, low, high = np.array([tuple(row) for row in connection.execute(query, (run, phase))]).T
     else:
@@ -67,7 +67,7 @@ def _row(connection: sqlite3.Connection, run: str, phase: Phase, chunk: int) -> 
 def _thinned(steps: np.ndarray, mean: np.ndarray, low: np.ndarray, high: np.ndarray, at_most: int) -> LossCurve:
     if not len(steps):
         return LossCurve([], [], [], [])
-    # In groups whose size is a power of two, so that a growing curve keeps its points, and two runs have theirs in common.
+    # Group sizes are powers of two, so that a growing curve keeps its points and two runs share theirs.
     starts = np.arange(0, len(steps), 1 << (-(-len(steps) // at_most) - 1).bit_length())
     sizes = np.diff(np.append(starts, len(steps)))
     return LossCurve(

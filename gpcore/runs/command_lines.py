@@ -1,4 +1,4 @@
-"""The commands that train runs, as one would type them."""
+"""The commands that train given runs."""
 
 import dataclasses
 import itertools
@@ -9,7 +9,7 @@ from collections.abc import Iterable, Mapping
 from gpcore.recipe import RECIPES, Recipe
 
 OWN_OPTIONS = ("name", "dataset", "pool", "epochs", "seed")
-"""Fields that have an option of their own in `train`; the others are given by `--set`."""
+"""Fields with their own option in `train`; the others use `--set`."""
 
 
 def train_command(recipe: Recipe, store: str) -> str:
@@ -38,7 +38,7 @@ def _command(name: str, options: list[str], store: str) -> str:
 
 
 def _shape(recipe: Recipe) -> list[str]:
-    """What makes the recipe of its namesake."""
+    """Returns the options that turn a named recipe into this one."""
     changed = [f"{name}={_text(value)}" for name, value in _changes(recipe)]
     return ["--recipe", recipe.name, "--epochs", str(recipe.epochs)] + [part for text in changed for part in ("--set", text)]
 

@@ -1,7 +1,7 @@
-"""Training on a Ray cluster: every run is a task on one core, somewhere; what it tells is kept here, by the process that asks.
+"""Training on a Ray cluster: every run is a task on one core of some machine; this process writes its events to the store.
 
-A task yields the events of the training loop, and with each whole epoch the state that the store keeps. It never sees the
-store. Should its process or machine be lost, another task goes on from the last whole epoch, to the same bits.
+A task yields the events of the training loop and, after each whole epoch, the state for the store, which it never sees. If
+its process or machine is lost, another task continues from the last whole epoch, to the same bits.
 """
 
 import contextlib
@@ -24,16 +24,16 @@ from gpcore.training.fit import EpochDone, Event, fit
 from gpcore.training.state import TrainingState
 
 LOCAL = "local"
-"""The address that means: start a cluster of this machine's cores, and end it afterwards."""
+"""The address for a cluster on this machine's cores, started and ended by the study."""
 
 LOSSES = 3
-"""So many times in a row a run may lose its worker without a whole epoch in between."""
+"""How often a run may lose its worker without a whole epoch in between."""
 
 WAIT_SECONDS = 1.0
-"""How long a task that tells nothing is waited for before it is looked whether the run is to stop."""
+"""How long to wait for a task's next event before checking whether the run must stop."""
 
 ANSWER_SECONDS = 5.0
-"""How long the address of a cluster has to answer."""
+"""How long to wait for an answer from a cluster's address."""
 
 SENT = Path("what a Ray worker sent")
 
@@ -41,9 +41,9 @@ SENT = Path("what a Ray worker sent")
 def train_remotely(
     recipe: dict[str, Any], dataset: Dataset, packed: Packed
 ) -> Iterator[tuple[Event | GpcoreError, Packed | None]]:
-    """The task: train from a state on one thread, and tell the events; with every whole epoch the state as it is then.
+    """The task: trains from a state on one thread and yields the events, with the state after every whole epoch.
 
-    What the user can mend is told as the last event: raised, it would arrive with Ray's own traceback for a message.
+    A user's error is the last event: raised, its message would be Ray's traceback.
     """
     whole = Recipe.from_json(recipe)
     state = TrainingState.fresh(whole, dataset, torch.device("cpu"))
@@ -66,7 +66,7 @@ class Cluster:
 
     @property
     def cores(self) -> int:
-        """How many runs it can train at once."""
+        """The number of runs that it can train at once."""
         return max(int(self._ray.cluster_resources().get("CPU", 0)), 1)
 
     @property
@@ -74,7 +74,7 @@ class Cluster:
         return Place(self._load, self._fit, "cpu")
 
     def _load(self, recipe: Recipe, tell: Tell) -> Dataset:
-        """A dataset is read here, once, and sent to whichever machine trains on it."""
+        """Reads a dataset here, once, and sends it to the machines that train on it."""
         key = recipe.dataset, recipe.trunk
         with self._loading:
             if key not in self._datasets:
@@ -83,7 +83,7 @@ class Cluster:
             return self._datasets[key][0]
 
     def _fit(self, recipe: Recipe, dataset: Dataset, state: TrainingState) -> Iterator[Event | None]:
-        """What `fit` does, on the cluster; between two epochs `state` stays at the one before."""
+        """Does the work of `fit` on the cluster; during an epoch, `state` is the one before it."""
         lost = 0
         while state.epoch < recipe.epochs:
             try:
@@ -108,7 +108,7 @@ class Cluster:
                 if isinstance(event, GpcoreError):
                     raise event
                 yield event, packed
-        except self._ray.exceptions.RayTaskError as error:  # the code failed, not the cluster: again it would fail again
+        except self._ray.exceptions.RayTaskError as error:  # the code failed, not the cluster: it would fail again
             reason = f"{type(error.cause).__name__}: {_first_line(error.cause)}"
             raise ClusterError(f"Training ended on a Ray worker with {reason}.") from error
         except GeneratorExit:
@@ -116,7 +116,7 @@ class Cluster:
             raise
 
     def _arriving(self, references: Any) -> Iterator[Any]:
-        """What a task yields, as it comes; None from time to time while nothing does."""
+        """Yields a task's results as they arrive, and None from time to time in between."""
         with contextlib.suppress(StopIteration):
             while True:
                 ready, _ = self._ray.wait([references], timeout=WAIT_SECONDS)
@@ -125,14 +125,14 @@ class Cluster:
 
 @contextlib.contextmanager
 def connected(address: str, data: Path, cores: int) -> Iterator[Cluster]:
-    """A connection to the cluster at an address (`HOST:PORT`, or `auto` for the one that this machine belongs to), or to one
-    that is started here for as long as the context lasts (`local`), with so many cores.
+    """Connects to the cluster at an address: `HOST:PORT`, `auto` for this machine's cluster, or `local` for a new one on this
+    machine's cores that ends with the context.
 
     Raises:
         ClusterError: Ray is not installed, or no cluster answers.
     """
     ray = _imported()
-    # On standard output Ray, from a thread of its own, prints pages about every lost worker; they are in its logs too.
+    # A thread of Ray's prints pages about every lost worker on standard output; they are in its logs too.
     with open(os.devnull, "w") as nowhere, contextlib.redirect_stdout(nowhere):
         _connect(ray, address, cores)
         try:
@@ -161,7 +161,7 @@ HOW = (
 
 
 def _imported() -> Any:
-    os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")  # nothing here reports to anybody
+    os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")  # no usage reports
     os.environ.setdefault("RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO", "0")  # or Ray warns that it will be the default
     try:
         import ray
@@ -174,7 +174,7 @@ def _imported() -> Any:
 
 
 def _check_answers(address: str) -> None:
-    """ConnectionError, at once, if nobody listens there: Ray itself would try for a minute, and say so all the while."""
+    """Raises ConnectionError at once if nothing listens there: Ray itself would try for a minute, with messages."""
     if address == "auto":
         return
     host, colon, port = address.rpartition(":")

@@ -1,7 +1,7 @@
-"""Studies: poolings × seeds × datasets × recipes, paired by construction, of which only what is missing is trained.
+"""Studies: poolings × seeds × datasets × recipes, paired by construction; only missing runs are trained.
 
-A study keeps nothing of its own. Which of its runs there are follows from their recipes, so it can be stopped, asked for again,
-or asked for with more seeds, and goes on from what the stores hold.
+A study has no file of its own. Its runs are found by their recipes, so it can be stopped, repeated, or repeated with more
+seeds, and it continues from the runs in the stores.
 """
 
 import functools
@@ -19,21 +19,21 @@ from gpcore.runs.store import Store
 from gpcore.runs.time_estimate import Estimate, estimate, seconds_left
 
 LOOK_SECONDS = 0.5
-"""How often a study looks at how its runs stand."""
+"""How often a study checks the state of its runs."""
 
 LEAVE_SECONDS = 15.0
-"""How long a study that is left waits for its runs to stop; they stop all the same if it takes them longer."""
+"""How long an interrupted study waits for its runs to stop; they also stop if it takes longer."""
 
 PREFERENCE = ("finished", "running", "queued", "stopped", "failed")
-"""Of several runs with one recipe, a study takes the one that has got furthest."""
+"""Order of preference: of several runs with one recipe, a study takes the most advanced."""
 
 
 @dataclass(frozen=True)
 class Study:
-    """What is compared. Runs with the same seed, dataset and recipe differ in the pooling alone: same trunk, same batches.
+    """A study's choices. Runs with the same seed, dataset and recipe differ in the pooling alone: same trunk, same batches.
 
     Raises:
-        RecipeError: a pooling, seed or dataset that no run can have; or there is none.
+        RecipeError: an invalid pooling, seed or dataset, or an empty list of them.
     """
 
     pools: tuple[str, ...]
@@ -45,18 +45,18 @@ class Study:
         for spec in fields(self):
             if not getattr(self, spec.name):
                 raise RecipeError(f"This study has no {spec.name}: name at least one.")
-        assert self.recipes  # which are checked by being made
+        assert self.recipes  # creating them checks them
 
     @cached_property
     def recipes(self) -> tuple[Recipe, ...]:
-        """All runs of the study, the poolings of a seed next to each other, so that early results can be compared."""
+        """All recipes of the study, the poolings of a seed next to each other, so that early results can be compared."""
         chosen = itertools.product(self.bases, self.datasets, self.seeds, self.pools)
         return tuple(base.but(dataset=dataset, seed=seed, pool=pool) for base, dataset, seed, pool in chosen)
 
 
 @dataclass(frozen=True)
 class Member:
-    """A run of a study: its recipe, and the run in one of the stores that has, or will have, its result, if there is one."""
+    """A run of a study: its recipe, and the store's run that has or will have its result, if any."""
 
     recipe: Recipe
     store: Store | None = None
@@ -64,12 +64,12 @@ class Member:
 
     @property
     def status(self) -> str:
-        """That of the run, or `missing`."""
+        """The run's status, or `missing`."""
         return self.record.status if self.record else "missing"
 
     @property
     def name(self) -> str:
-        """The run's id, or what it will be a run of."""
+        """The run's id, or a description of the missing run."""
         return self.record.id if self.record else f"{self.recipe.dataset}, {self.recipe.pool}, seed {self.recipe.seed}"
 
     @property
@@ -88,19 +88,19 @@ class Member:
 
     @property
     def ended(self) -> bool:
-        """Whether nothing more happens to it by itself: it is finished, was stopped or has failed."""
+        """Whether it is finished, stopped or failed."""
         return self.status in ("finished", "stopped", "failed")
 
     @property
     def done(self) -> float:
-        """How much of it is done, in [0, 1]."""
+        """The part of it that is done, in [0, 1]."""
         return self.record.done if self.record else 0.0
 
 
 def members(study: Study, store: Store, others: Iterable[Store] = ()) -> list[Member]:
-    """How each run of a study stands: finished in `store` or in one of the others, or else as far as it is in `store`.
+    """Returns the state of each run of a study: finished in `store` or one of the others, or else its state in `store`.
 
-    Recipes that differ in their name alone are one: the name says where a recipe came from, and changes no result.
+    Recipes that differ in their name alone are the same: the name is a recipe's origin and does not affect the result.
     """
     found: dict[Recipe, Member] = {}
     for member in _candidates(store, others):
@@ -119,7 +119,7 @@ def _candidates(store: Store, others: Iterable[Store]) -> Iterator[Member]:
 
 @functools.lru_cache(maxsize=16_384)
 def _nameless(recipe: Recipe) -> Recipe:
-    """Kept, since a recipe is checked whenever it is made, and a study asks for hundreds of them at every look."""
+    """Returns the recipe without its name; cached, since a study needs hundreds at every check."""
     return recipe.but(name="any")
 
 
@@ -128,11 +128,11 @@ def _rank(member: Member) -> tuple[int, int]:
 
 
 def followed(study: Study, store: Store, others: Sequence[Store] = ()) -> Iterator[list[Member]]:
-    """How the study stands, at every look anew: all of it whenever a run has begun or ended, else only what is under way."""
+    """Yields the study's state at every check: all of it when a run has begun or ended, otherwise only active runs are read."""
     known: object = None
     standing: list[Member] = []
     while True:
-        counts = store.counts()  # which tell of a run that has begun and ended since the last look
+        counts = store.counts()  # they also show a run that began and ended since the last check
         active = {record.id: record for record in store.active()}
         now = counts, [(record.id, record.status) for record in active.values()]
         if not standing or now != known or any(member.active and member.name not in active for member in standing):
@@ -144,11 +144,11 @@ def followed(study: Study, store: Store, others: Sequence[Store] = ()) -> Iterat
 
 
 def check_datasets(unfinished: Iterable[Member], data: Path) -> None:
-    """DatasetError if a dataset that is still to be trained on can't be had: once, instead of once for every run.
+    """Raises DatasetError if a dataset of unfinished runs can't be loaded: once, instead of once for every run.
 
-    Folders are only looked for: reading tens of thousands of files takes as long as it will take every worker.
+    For folders it checks only that they exist: reading tens of thousands of files would take as long as in a worker.
     """
-    from gpcore.data.datasets import load_dataset  # PyTorch takes a second to import: not for whoever only looks at a study
+    from gpcore.data.datasets import load_dataset  # PyTorch takes a second to import, and watching a study does not need it
 
     for name in dict.fromkeys(member.recipe.dataset for member in unfinished):
         folder = Path(name.removeprefix(FOLDER_PREFIX))
@@ -159,14 +159,14 @@ def check_datasets(unfinished: Iterable[Member], data: Path) -> None:
 
 
 def time_left(standing: Sequence[Member], store: Store) -> float | None:
-    """The seconds that a study under way in `store` still takes with as many runs at once as now; None as long as no run like
-    each of those that are left has been measured in that store."""
+    """Returns the seconds that a study in `store` still takes with as many runs at once as now; None until a run like each
+    remaining one has been measured in that store."""
     measured = [member.record for member in standing if member.record and member.store is store]
     running = [record for record in measured if record.status == "running"]
     if not running:
         return None
     unfinished = [member for member in standing if not member.ended]
-    # One estimate for all runs alike, each of which looks at all that were measured.
+    # One estimate for all similar runs, since each estimate reads all measured runs.
     alike = {_size(member.recipe): member.recipe for member in unfinished}
     expected = {size: estimate(recipe, measured, running[0].device or "") for size, recipe in alike.items()}
     left = [_time_left(member, expected[_size(member.recipe)]) for member in unfinished]
@@ -175,7 +175,7 @@ def time_left(standing: Sequence[Member], store: Store) -> float | None:
 
 
 def _size(recipe: Recipe) -> tuple[str, int | None, int]:
-    """What an estimate depends on."""
+    """Returns the choices that an estimate depends on."""
     return recipe.dataset, recipe.train_images, recipe.epochs
 
 
@@ -186,7 +186,7 @@ def _time_left(member: Member, expected: Estimate | None) -> float | None:
 
 
 def queue_missing(study: Study, store: Store, others: Sequence[Store] = ()) -> list[str]:
-    """Put into the queue what is neither finished nor under way; the ids of those runs."""
+    """Queues the runs that are neither finished nor active; returns their ids."""
     standing = members(study, store, others)
     return [_queued(member, store) for member in standing if not member.finished and not member.active]
 
@@ -199,7 +199,7 @@ def _queued(member: Member, store: Store) -> str:
 
 
 def stop(store: Store, runs: Sequence[str]) -> None:
-    """Ask runs to stop where they stand, and wait for it, though not for ever; those that have ended stay as they are."""
+    """Asks active runs to stop, and waits for it, up to a limit."""
     active = {run.id for run in store.active()} & set(runs)
     for run in active:
         store.request_stop(run)

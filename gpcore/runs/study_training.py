@@ -1,4 +1,4 @@
-"""Training what a study lacks: with this machine's workers, or elsewhere."""
+"""Trains the missing runs of a study: with this machine's workers, or elsewhere."""
 
 import collections
 import contextlib
@@ -16,10 +16,9 @@ from gpcore.runs.worker import Place, train_at
 
 
 def train_here(study: Study, store: Store, data: Path, others: Sequence[Store] = ()) -> Iterator[list[Member]]:
-    """Train what is missing with this machine's worker processes, and tell from time to time how the study stands.
+    """Trains the missing runs with this machine's workers, and yields the study's state from time to time.
 
-    Runs that were stopped, or have failed before, are taken up again. Should the caller stop listening, what the study put
-    in the queue is stopped where it stands.
+    Stopped and failed runs are resumed. If the caller closes the generator, the runs that the study queued are stopped.
 
     Raises:
         StoreError: the workers break down; or the store can't be read or written.
@@ -45,10 +44,10 @@ def train_here(study: Study, store: Store, data: Path, others: Sequence[Store] =
 def train_elsewhere(
     study: Study, store: Store, place: Place, at_once: int, others: Sequence[Store] = ()
 ) -> Iterator[list[Member]]:
-    """Train what is missing at a place of its own, such as a cluster, so many runs at once, and tell how the study stands.
+    """Trains the missing runs at another place, such as a cluster, `parallel` at once, and yields the study's state.
 
-    Only this process writes the store, and the queue is passed by, so that no worker of this machine takes a run away. In
-    all else it is as `train_here`.
+    Only this process writes the store. It bypasses the queue, so that no worker of this machine takes a run. Otherwise it is
+    like `train_here`.
     """
     crew = _Crew(store, place, [member for member in members(study, store, others) if not member.finished])
     threads = [threading.Thread(target=crew.work, daemon=True) for _ in range(at_once)]
@@ -70,7 +69,7 @@ def train_elsewhere(
 
 
 class _Crew:
-    """What several threads train together, each waiting for one run at a time."""
+    """Threads that train a study's runs, each waiting for one run at a time."""
 
     def __init__(self, store: Store, place: Place, todo: Iterable[Member]) -> None:
         self.store, self.place = store, place
@@ -78,7 +77,7 @@ class _Crew:
         self.claimed: list[str] = []
 
     def work(self) -> None:
-        """Train until nothing is left. Whatever fails, the store holds its reason, and the others go on."""
+        """Trains until nothing is left. If a run fails, the store has the reason, and the others continue."""
         with contextlib.suppress(IndexError):
             while True:
                 member = self.todo.popleft()
@@ -91,6 +90,6 @@ class _Crew:
             self.claimed.append(claim.run)
             for _ in train_at(self.store, claim, self.place):
                 pass
-        elif self.store.run(member.name).status == "running":  # by somebody else, who may yet die of it
+        elif self.store.run(member.name).status == "running":  # by another process, which may still fail
             time.sleep(LOOK_SECONDS)
             self.todo.append(member)

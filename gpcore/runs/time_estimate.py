@@ -1,4 +1,4 @@
-"""How long training takes on this machine, judged by what it took before."""
+"""Estimates how long training takes on this machine, from earlier runs."""
 
 import statistics
 from collections.abc import Sequence
@@ -18,22 +18,22 @@ TRAINING_IMAGES: dict[DatasetName, int] = {
 """The training images of the known datasets, so that a run can be estimated before its dataset is read."""
 
 STEP_COST = 3
-"""A training image costs as much as three that are only looked at: forward, and backward twice (3.3 were measured)."""
+"""A training image costs as much as three evaluated ones: one forward and two backward passes (3.3 were measured)."""
 
 
 @dataclass(frozen=True)
 class Estimate:
-    """The seconds that a run should take, by the median of `runs` earlier ones on the same device and dataset."""
+    """The estimated seconds of a run, from the median of `runs` earlier ones on the same device and dataset."""
 
     seconds: float
     runs: int
 
 
 def estimate(recipe: Recipe, earlier: Sequence[RunRecord], device: str) -> Estimate | None:
-    """How long a run should take: epochs × looks × the median seconds per look of earlier runs.
+    """Estimates a run's time: epochs × looks × the median seconds per look of earlier runs.
 
-    A look is one image going through the network once; an epoch trains on its images and then evaluates them and all test
-    images. The pooling makes no difference that counts. None where no run like it has been measured on this device.
+    A look is one image passing through the network once; an epoch trains on its images and then evaluates them and all test
+    images. The pooling hardly matters. Returns None if no similar run has been measured on this device.
     """
     measured = [
         run.seconds / (run.epochs_done * looks)
@@ -48,7 +48,7 @@ def estimate(recipe: Recipe, earlier: Sequence[RunRecord], device: str) -> Estim
 
 
 def _looks(recipe: Recipe, run: RunRecord) -> int | None:
-    """The looks of an epoch of a recipe, given a run on the same dataset that knows how many test images there are."""
+    """Returns the looks of an epoch of a recipe, given a run on the same dataset, which has the number of test images."""
     whole = run.progress.get("training_images", 0) + run.recipe.held_out if run.recipe.train_images is None else 0
     known = TRAINING_IMAGES.get(cast(DatasetName, recipe.dataset)) or whole
     images = recipe.train_images or max(0, known - recipe.held_out) or None
@@ -58,7 +58,7 @@ def _looks(recipe: Recipe, run: RunRecord) -> int | None:
 
 
 def seconds_left(run: RunRecord) -> float | None:
-    """How long a run under way still takes: at its own pace, once an epoch is over; by its images per second before that."""
+    """Estimates the remaining time of an active run: from its own epochs, or in the first one from its images per second."""
     step, steps, speed = (run.progress.get(name) for name in ("step", "steps", "images_per_second"))
     if step is None or not steps:
         return None

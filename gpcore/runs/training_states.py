@@ -1,4 +1,4 @@
-"""What training needs to go on, as tensors: kept beside a run's weights, or sent to where it is trained."""
+"""Training states as tensors: stored beside a run's weights, or sent to another machine."""
 
 import contextlib
 import json
@@ -17,14 +17,14 @@ from gpcore.runs.store import Store
 from gpcore.training.state import TrainingState
 
 KEPT_STATES = 3
-"""Training states kept per run: should the last be damaged, the one before it serves."""
+"""Training states kept per run: if the last is damaged, the one before it is used."""
 
 Packed = tuple[dict[str, Tensor], dict[str, str]]
 """A state as named tensors and metadata: `weights.NAME`, `adam.NUMBER.NAME`; step, epoch and seconds."""
 
 
 def pack(state: TrainingState) -> Packed:
-    """All that a state holds. The tensors are the network's own: copy or write them before the next step."""
+    """Returns a state as tensors. They are the network's own: copy or write them before the next step."""
     tensors = {f"weights.{name}": tensor for name, tensor in state.network.state_dict().items()}
     for number, moments in state.optimizer.state_dict()["state"].items():
         tensors |= {f"adam.{number}.{name}": value for name, value in moments.items()}
@@ -32,10 +32,10 @@ def pack(state: TrainingState) -> Packed:
 
 
 def unpack(packed: Packed, state: TrainingState, source: Path) -> None:
-    """Bring a state of the same recipe to where the packed one stood.
+    """Restores a packed state into a state of the same recipe.
 
     Raises:
-        CheckpointError: what `source` holds belongs to another network.
+        CheckpointError: the tensors from `source` belong to another network.
     """
     tensors, metadata = packed
     weights = {name.removeprefix("weights."): tensor for name, tensor in tensors.items() if name.startswith("weights.")}
@@ -50,7 +50,7 @@ def unpack(packed: Packed, state: TrainingState, source: Path) -> None:
 
 
 def save_state(store: Store, claim: Claim, recipe: Recipe, state: TrainingState) -> None:
-    """Keep all that training needs to go on from here, and drop states that are older than the last few."""
+    """Writes the training state, and deletes all but the last few."""
     path = store.run_folder(claim.run) / f"state-{state.step:09d}.safetensors"
     tensors, metadata = pack(state)
     with checkpoints.staged(path, tensors, metadata | {"recipe": json.dumps(recipe.to_json())}) as staged:
@@ -60,10 +60,10 @@ def save_state(store: Store, claim: Claim, recipe: Recipe, state: TrainingState)
 
 
 def restore(store: Store, record: RunRecord, dataset: Dataset, device: torch.device) -> TrainingState:
-    """The newest whole state that agrees with the store, or a fresh one.
+    """Returns the newest complete state that agrees with the store, or a fresh one.
 
-    A state is passed over if its last epoch's figures or weights are not there, or the losses of its steps (a power cut may
-    take them): those epochs are trained again, to the same result.
+    A state is skipped if its last epoch's figures or weights, or the losses of its steps, are missing (a power cut may lose
+    them): those epochs are trained again, with the same result.
     """
     steps = store.steps_done(record.id)
     for path in sorted(store.run_folder(record.id).glob("state-*.safetensors"), reverse=True):

@@ -1,25 +1,24 @@
-"""The memory of one step is the memory of the next: it stays with the process in between."""
+"""Keeps the memory of one step for the next instead of returning it to the system."""
 
 import ctypes
 import functools
 
 TRIM_THRESHOLD, MMAP_THRESHOLD = -1, -3
-"""What glibc's malloc.h calls M_TRIM_THRESHOLD and M_MMAP_THRESHOLD."""
+"""M_TRIM_THRESHOLD and M_MMAP_THRESHOLD of glibc's malloc.h."""
 
 KEPT = 256 * 2**20
-"""Bytes that may lie unused before they go back to the system."""
+"""Bytes that may be unused before they are returned to the system."""
 
 IN_ONE_PIECE = 32 * 2**20
-"""The largest size, in bytes, that glibc can be kept from asking the system for each time anew."""
+"""The largest block, in bytes, that glibc can be set to reuse."""
 
 
 @functools.cache
 def keep_freed_memory() -> None:
-    """Have glibc keep the maps of a layer, some megabytes, when they are freed, since the next batch needs as much again.
+    """Makes glibc keep the freed memory of a layer's maps, some megabytes, since the next batch needs as much.
 
-    By itself it may hand them back and fetch them anew, page by page: whether it does is the chance of what lies beside them,
-    and where it does a step takes a fifth longer and an evaluation a half (benchmarks/speed.py memory). Without glibc nothing
-    happens.
+    By default it may return the memory and fetch it again, page by page, depending on what is beside it. Then a step takes a
+    fifth longer and an evaluation a half (benchmarks/speed.py memory). Without glibc this function does nothing.
     """
     try:
         options = ctypes.CDLL(None).mallopt

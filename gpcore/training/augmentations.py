@@ -13,22 +13,22 @@ from gpcore.training.photographic import photographic
 Images = Float[Tensor, "n channels height width"]
 
 CROP_PADDING = 1
-"""Pixels of zeros around an image before a crop of its own size is taken out of it: FashionMNIST's items nearly fill theirs."""
+"""Pixels of zeros around an image before it is cropped to its size: FashionMNIST's items nearly fill their images."""
 
 
 def unchanged(images: Images, generator: torch.Generator) -> Images:
-    """The images as they are; draws nothing."""
+    """Returns the images unchanged; draws no random numbers."""
     return images
 
 
 def flip(images: Images, generator: torch.Generator) -> Images:
-    """Mirror every image left to right with probability 1/2."""
+    """Mirrors every image left to right with probability 1/2."""
     mirrored = torch.rand(len(images), generator=generator) < 0.5
     return torch.where(mirrored.to(images.device)[:, None, None, None], images.flip(3), images)
 
 
 def flip_crop(images: Images, generator: torch.Generator) -> Images:
-    """`flip`, then move every image by up to a pixel in each direction; what comes in from outside is 0."""
+    """Applies `flip`, then moves every image by up to a pixel in each direction; new pixels are 0."""
     n, channels, height, width = images.shape
     padded = functional.pad(flip(images, generator), [CROP_PADDING] * 4)
     corners = torch.randint(2 * CROP_PADDING + 1, (2, n), generator=generator).to(images.device)

@@ -1,4 +1,4 @@
-"""How good a network is on labelled images: loss, accuracy, and which class is taken for which."""
+"""Evaluates a network on labelled images: loss, accuracy and confusion."""
 
 import contextlib
 import copy
@@ -24,12 +24,12 @@ Part = TypeVar("Part")
 Result = TypeVar("Result")
 
 SLICE = {"cpu": 250}
-"""Images evaluated at once: on a CPU so few that the maps stay in its cache, elsewhere 4,000."""
+"""Images evaluated at once: on a CPU few enough that the maps stay in its cache, otherwise 4,000."""
 
 
 @dataclass(frozen=True)
 class Tally:
-    """What was counted over some images, in their order.
+    """Results over some images, in their order.
 
     `losses` (n,) is the cross entropy of each image on the recipe's output; `confusion` (classes, classes) counts images by
     actual class (row) and answered class (column); `logit_correct` counts those whose largest *logit* is the actual class.
@@ -62,7 +62,7 @@ class Tally:
 
     @property
     def logit_accuracy(self) -> float:
-        """Fraction answered right on the logits, which rank classes that a sigmoid rounds to the same 1.0."""
+        """Fraction answered right on the logits, which differ even where sigmoids are rounded to 1.0."""
         return self.logit_correct / self.images
 
     def per_class(self) -> list[float]:
@@ -77,21 +77,21 @@ class Tally:
 
 
 def output_of(scores: Float[Tensor, "n classes"], output: Output) -> Float[Tensor, "n classes"]:
-    """What a recipe's loss is computed on and its answers are taken from: the sigmoids of the scores, or the scores."""
+    """Returns the output for a recipe's loss and answers: the sigmoids of the scores, or the scores."""
     return scores.sigmoid() if output == "sigmoid" else scores
 
 
 def answers(outputs: Float[Tensor, "n classes"]) -> Int64[Tensor, " n"]:
-    """The class answered for each image: the largest output, and of several equal ones the lowest index.
+    """Returns the class answered for each image: the largest output, and of several equal ones the lowest index.
 
-    That holds on every device, unlike `argmax`'s own choice; it is the article's, whose sigmoids often tie at exactly 1.
+    That holds on every device, unlike `argmax`. It is the article's rule, whose sigmoids often tie at exactly 1.
     """
     return (outputs == outputs.amax(1, keepdim=True)).int().argmax(1)
 
 
 def tallies(network: Network, split: Split, output: Output, precision: Precision = "float32") -> Iterator[Tally]:
-    """Count slice after slice, so that whoever listens can show progress or stop; their sum is the whole."""
-    if precision == "bfloat16":  # the trunk's weights once, which autocast would cast anew for every slice
+    """Yields a tally for each slice, so that the caller can show progress or stop; their sum is the total."""
+    if precision == "bfloat16":  # cast the trunk's weights once; autocast would do it for every slice
         network = copy.deepcopy(network)
         network.network[: network.depth].bfloat16()
     for part in _slices(split):
@@ -99,7 +99,7 @@ def tallies(network: Network, split: Split, output: Output, precision: Precision
 
 
 def evaluate(network: Network, split: Split, output: Output) -> Tally:
-    """Count over all images of a split, on all cores.
+    """Returns the tally over all images of a split, computed on all cores.
 
     Raises:
         DatasetError: the split has no images.
@@ -111,14 +111,14 @@ def evaluate(network: Network, split: Split, output: Output) -> Tally:
 
 
 def on_all_cores(function: Callable[[Part], Result], parts: Iterable[Part]) -> list[Result]:
-    """What a function of PyTorch's gives for every part: two parts on a core each take less time than one on two cores."""
+    """Applies a function to every part, one core each: two parts on a core each are faster than one on two cores."""
     with one_thread(), ThreadPoolExecutor(os.cpu_count()) as pool:
         return list(pool.map(function, parts))
 
 
 @contextlib.contextmanager
 def one_thread() -> Iterator[None]:
-    """Inside, PyTorch computes each thing on one thread, and from now on in memory that it keeps."""
+    """Makes PyTorch use one thread inside the context, and keep its memory from now on."""
     keep_freed_memory()
     threads = torch.get_num_threads()
     torch.set_num_threads(1)
@@ -138,7 +138,7 @@ def _tally(network: Network, part: Split, output: Output, precision: Precision =
     images, labels = scaled(part.images), part.labels
     with torch.autocast(images.device.type, torch.bfloat16, enabled=precision == "bfloat16", cache_enabled=False):
         features = network.features(images)
-    # The head in float32: of scores in bfloat16 the two largest are often equal.
+    # The head is in float32: in bfloat16 the two largest scores are often equal.
     scores = network.head(features.float())
     outputs = output_of(scores, output)
     classes = scores.shape[1]

@@ -1,7 +1,7 @@
-"""The `photo` augmentation: what a photograph still carries when it has been made into a 28×28 picture.
+"""The `photo` augmentation: changes training images to look like prepared photographs.
 
-Clothes on a floor lie wider, turned and crumpled; shoes are photographed from above and in pairs; the cut-out is ragged, or a
-piece of the floor is left on it; light, prints and checks differ from a shop's. Everything is drawn for a whole batch at once.
+Clothes on a floor are wider, turned and crumpled; shoes are photographed from above and in pairs; the cut-out is ragged or
+includes a piece of the floor; light, prints and checks differ from a shop's. Everything is drawn for a whole batch at once.
 """
 
 import math
@@ -15,20 +15,20 @@ Images = Float[Tensor, "n channels height width"]
 Planes = Float[Tensor, "n one height width"]
 
 OBJECT = 0.04
-"""Brightness above which a pixel belongs to the object and not to the black around it."""
+"""Brightness above which a pixel belongs to the object instead of the black background."""
 
 UNTOUCHED = 0.15
-"""Share of the images that stay as they are, so that the dataset's own are not forgotten."""
+"""Share of images that stay unchanged, so that the network keeps learning the dataset's own."""
 
 
 class Draw:
-    """Random numbers for a batch of `n` images, from one generator on the CPU to the device of the images."""
+    """Random numbers for a batch of `n` images, drawn on the CPU and moved to the images' device."""
 
     def __init__(self, images: Images, generator: torch.Generator) -> None:
         self.n, self.device, self.generator = len(images), images.device, generator
 
     def uniform(self, low: float, high: float) -> Float[Tensor, "n 1 1 1"]:
-        """One number for each image."""
+        """Returns one number for each image."""
         drawn = torch.rand(self.n, 1, 1, 1, generator=self.generator)
         return (low + (high - low) * drawn).to(self.device)
 
@@ -39,13 +39,13 @@ class Draw:
     def field(
         self, cells: tuple[int, int], size: tuple[int, int], channels: int = 1
     ) -> Float[Tensor, "n channels height width"]:
-        """Smooth noise: of variance 1 at so many rows and columns of points, blended in between."""
+        """Returns smooth noise: variance 1 on a grid of points, interpolated in between."""
         corners = torch.randn(self.n, channels, *cells, generator=self.generator).to(self.device)
         return functional.interpolate(corners, size, mode="bilinear", align_corners=True)
 
 
 def photographic(images: Images, generator: torch.Generator) -> Images:
-    """The images as they might come out of a photograph; about one in seven stays as it is."""
+    """Returns the images as they might look in prepared photographs; about one in seven stays unchanged."""
     draw = Draw(images, generator)
     low = _is_low(images)
     laid = _bent(_paired(images, low, draw), low, draw)
@@ -57,7 +57,7 @@ def photographic(images: Images, generator: torch.Generator) -> Images:
 
 
 def _paired(images: Images, low: Bool[Tensor, "n 1 1 1"], draw: Draw) -> Images:
-    """Low, wide objects (shoes, seen from the side) as a photograph from above has them: upright, and often two of them."""
+    """Turns low, wide objects (shoes from the side) upright, often two of them, as in a photograph from above."""
     mirrored = torch.where(draw.chance(0.5), images.flip(3), images)
     height, width = images.shape[2:]
     upright = functional.interpolate(mirrored.rot90(1, (2, 3)), (height, width))
@@ -69,14 +69,14 @@ def _paired(images: Images, low: Bool[Tensor, "n 1 1 1"], draw: Draw) -> Images:
 
 
 def _is_low(images: Images) -> Bool[Tensor, "n 1 1 1"]:
-    """Whether the top and the bottom of an image, a tenth of it each, are empty."""
+    """Returns whether the top and bottom tenths of an image are empty."""
     margin = images.shape[2] // 9
     brightest = torch.cat([images[:, :, :margin], images[:, :, -margin:]], dim=2).amax((1, 2, 3), keepdim=True)
     return brightest < OBJECT
 
 
 def _bent(images: Images, low: Bool[Tensor, "n 1 1 1"], draw: Draw) -> Images:
-    """Turned, stretched, sheared, moved, and crumpled by a smooth field of shifts; shoes lie at any angle."""
+    """Rotates, stretches, shears, moves and crumples the images by a smooth field of shifts; shoes turn by any angle."""
     n, _, height, width = images.shape
     angle = draw.uniform(-0.2, 0.2) * torch.where(low, 3.5, 1.0)
     shear, aspect, scale = draw.uniform(-0.12, 0.12), draw.uniform(-0.25, 0.25).exp(), draw.uniform(0.97, 1.12)
@@ -90,7 +90,7 @@ def _bent(images: Images, low: Bool[Tensor, "n 1 1 1"], draw: Draw) -> Images:
 
 
 def _surface(images: Images, cover: Planes, draw: Draw) -> Images:
-    """Another tone: contrast, polarity, folds and light, a pattern; stretched to the full range as the pipeline does."""
+    """Changes contrast, polarity, folds, light and pattern; stretches the result to the full range, as `prepare` does."""
     size = images.shape[2], images.shape[3]
     tone = torch.where(draw.chance(0.3), 1 - images, images) * draw.uniform(0.3, 1.0)
     light, folds = draw.field((3, 3), size), draw.field((6, 14), size)
@@ -104,7 +104,7 @@ def _surface(images: Images, cover: Planes, draw: Draw) -> Images:
 
 
 def _stripes(draw: Draw, size: tuple[int, int]) -> Planes:
-    """Stripes of any direction and width."""
+    """Returns stripes of any direction and width."""
     rows = torch.linspace(-1, 1, size[0], device=draw.device)[:, None]
     columns = torch.linspace(-1, 1, size[1], device=draw.device)
     direction, frequency = draw.uniform(0.0, math.pi), draw.uniform(8.0, 40.0)
@@ -112,7 +112,7 @@ def _stripes(draw: Draw, size: tuple[int, int]) -> Planes:
 
 
 def _cut(cover: Planes, draw: Draw) -> tuple[Planes, Planes]:
-    """What a ragged cut-out leaves of the object, and what else it keeps: (mask, the rest's brightness)."""
+    """Returns the mask of a ragged cut-out, and the brightness of the background that it includes."""
     size = cover.shape[2], cover.shape[3]
     wider = functional.max_pool2d(cover, 3, 1, 1)
     narrower = 1 - functional.max_pool2d(1 - cover, 3, 1, 1)
@@ -123,6 +123,6 @@ def _cut(cover: Planes, draw: Draw) -> tuple[Planes, Planes]:
 
 
 def _sharpened(images: Images, draw: Draw) -> Images:
-    """Sharpened or softened: `x + a (x - blur(x))` with a between -0.3 and 1.2."""
+    """Sharpens or softens: `x + a (x - blur(x))` with a between -0.3 and 1.2."""
     blurred = functional.avg_pool2d(images, 3, 1, 1, count_include_pad=False)
     return images + draw.uniform(-0.3, 1.2) * (images - blurred)

@@ -1,4 +1,4 @@
-"""What training needs to go on: the network, Adam's moments, and how far they got; and the device they are on."""
+"""The training state: the network, Adam's moments, and their progress; and the choice of a device."""
 
 from dataclasses import dataclass, field
 
@@ -12,14 +12,14 @@ from gpcore.nets.network import Network
 from gpcore.recipe import Recipe
 
 Moments = dict[int, dict[str, Tensor]]
-"""What `optimizer.state_dict()["state"]` holds: Adam's memory of each parameter, by the parameter's number."""
+"""`optimizer.state_dict()["state"]`: Adam's moments of each parameter, by the parameter's number."""
 
 
 @dataclass
 class TrainingState:
-    """All that training needs to go on: the network, Adam's moments, and how far they got.
+    """Everything needed to continue training: the network, Adam's moments, and their progress.
 
-    `step` counts the batches done, `epoch` the epochs done and evaluated, `seconds` the time spent in the epoch under way.
+    `step` counts finished batches, `epoch` finished and evaluated epochs, `seconds` the time spent in the current epoch.
     """
 
     network: Network
@@ -42,9 +42,9 @@ class TrainingState:
         return next(self.network.parameters()).device
 
     def load_moments(self, moments: Moments) -> None:
-        """Give Adam its memory back: what `optimizer.state_dict()["state"]` was, from wherever it was kept."""
+        """Restores Adam's moments, a copy of `optimizer.state_dict()["state"]`."""
         self.optimizer.load_state_dict(self.optimizer.state_dict() | {"state": moments})
-        # Adam's kernel walks through a parameter and its moments in the order of their memory, which no file keeps.
+        # Adam's kernel reads a parameter and its moments in memory order, which files don't keep.
         for parameter, known in self.optimizer.state.items():
             for name, moment in known.items():
                 if moment.shape == parameter.shape:
@@ -52,7 +52,7 @@ class TrainingState:
 
 
 def find_device(name: str = "auto") -> torch.device:
-    """The device of that name; `auto` is CUDA, else Apple's MPS, else the CPU.
+    """Returns the device of that name; `auto` is CUDA, else Apple's MPS, else the CPU.
 
     Raises:
         TrainingError: there is no such device on this machine.
