@@ -1,9 +1,9 @@
 # docker build -t poolscope . && docker run -p 8501:8501 -v poolscope-runs:/app/runs poolscope
 FROM python:3.12-slim
 
-# What pip is told beside the requirements. Without it the image holds PyTorch's CUDA builds (5 GB), for `docker run --gpus all`;
-# `--build-arg PIP_OPTIONS="--extra-index-url INDEX"` with the CPU index that PyTorch's installation page names makes it a
-# fifth of that: of one version pip prefers such an index's build, since 2.9.0+cpu counts as newer than 2.9.0.
+# Further options for pip. By default the image contains PyTorch's CUDA builds (5 GB), for `docker run --gpus all`. With
+# `--build-arg PIP_OPTIONS="--extra-index-url INDEX"` and the CPU index from PyTorch's installation page it has a fifth of the
+# size: pip prefers such an index's build of the same version, since 2.9.0+cpu counts as newer than 2.9.0.
 ARG PIP_OPTIONS=""
 
 WORKDIR /app

@@ -34,7 +34,7 @@ bench: .venv/installed-dev
 screenshots: .venv/installed-dev
 	PYTHONPATH=.:tests $(BIN)/python docs/screenshots.py docs/screenshots
 
-# What is there stays as it is: to train all of it anew, an hour and then hours, `rm -r checkpoints` comes first.
+# Existing runs are kept: to train all of them again, for hours, run `rm -r checkpoints` first.
 checkpoints: .venv/installed
 	$(BIN)/python -m gpcore study --store checkpoints --recipe article,modern,photo --pools gap,gmp --seeds 0
 	for recipe in article modern photo; do for pool in gap gmp; do \
@@ -42,11 +42,10 @@ checkpoints: .venv/installed
 	$(MAKE) sealed
 	$(BIN)/python -m gpcore runs --store checkpoints
 
-# The studies that ship beside them: whatever is missing is trained, the last epoch's weights are kept. Few epochs, since a
-# difference between poolings needs seeds to be seen and most of it is there after a few; seven seeds or more where a verdict
-# is to be had (with Holm's correction for three heads), five elsewhere. MNIST is downloaded; a folder of images has to be there
-# already. On a canvas the article's first weights don't leave chance within these epochs; Kaiming's in smaller batches do,
-# though not with every seed.
+# The shipped studies: missing runs are trained, and the last epoch's weights are kept. They have few epochs, since a difference
+# between poolings needs many seeds and appears early: seven seeds or more where a verdict is possible (with Holm's correction for
+# three heads), otherwise five. MNIST is downloaded; a folder of images must exist. On a canvas, the article's first weights stay
+# at chance within these epochs; Kaiming's in smaller batches don't, with most seeds.
 STUDY := $(BIN)/python -m gpcore study --store checkpoints --recipe modern
 CANVAS := $(STUDY) --epochs 5 --set train_images=10000 --set initialisation=kaiming --set batch_size=32
 

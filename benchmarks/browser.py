@@ -1,4 +1,4 @@
-"""A dashboard of its own, a browser that looks at it, and a clock inside the page: what several benchmarks share."""
+"""Shared by several benchmarks: a dashboard, a browser that opens it, and a clock inside the page."""
 
 import contextlib
 import json
@@ -17,15 +17,15 @@ from gpcore.runs.store import Store
 CLOCK = Path(__file__).with_name("clock.js").read_text()
 
 SETTLED = 250
-"""Milliseconds without a further change after which the page counts as drawn; they are not part of what is measured."""
+"""Milliseconds without a change after which the page counts as drawn; they are not part of the measurement."""
 
 PATIENCE = 60_000
-"""Milliseconds after which a change that nothing came of is an error."""
+"""Milliseconds after which a change without an effect is an error."""
 
 
 @contextlib.contextmanager
 def dashboard(own: Path | None = None, checkpoints: Path = conftest.ROOT / "checkpoints") -> Iterator[tuple[Store, str]]:
-    """An own store, by default in a fresh folder, and the address of a dashboard over it and over the shipped runs."""
+    """A store, by default in a fresh folder, and the address of a dashboard over it and the shipped runs."""
     with tempfile.TemporaryDirectory() as folder:
         store = Store(own or Path(folder) / "runs")
         environment = conftest.settings(checkpoints, store.folder, conftest.ROOT / "data")
@@ -45,14 +45,14 @@ def window() -> Iterator[Page]:
 
 
 def open_page(page: Page, address: str, region: str) -> None:
-    """The page at an address, drawn as far as `region`, and at rest."""
+    """Opens a page, and waits until `region` is drawn and nothing runs."""
     page.goto(address)
     page.locator(region).first.wait_for()
     rest(page)
 
 
 def rest(page: Page) -> None:
-    """Wait until nothing runs and all is drawn."""
+    """Waits until nothing runs and everything is drawn."""
     page.wait_for_timeout(500)
     page.locator("[data-testid=stApp][data-test-script-state=notRunning]").wait_for()
     page.wait_for_timeout(1500)
@@ -66,7 +66,7 @@ def time_change(page: Page, regions: Sequence[str], act: Callable[[], object]) -
 
 
 def save_chart(drawn: go.Figure, path: Path) -> None:
-    """As SVG, by Plotly itself in the browser that the tests use too."""
+    """Writes a chart as SVG, with Plotly in the tests' browser."""
     path.parent.mkdir(parents=True, exist_ok=True)
     with window() as page:
         page.add_script_tag(content=get_plotlyjs())

@@ -2,9 +2,9 @@
 
     PYTHONPATH=.:tests python benchmarks/cold_start.py [--times 5] [--page inside]
 
-Told are the seconds from the start of the process until the server answers, until the page shows its title, on *Compare* its
-first chart, and until nothing runs any more. The browser is open before, and the files have been read once (the first start
-of all, which is not counted, sees to that), as on the second morning of whoever uses it.
+Prints the seconds from the start of the process until the server answers, until the page shows its title and, on *Compare*, its
+first chart, and until nothing runs any more. The browser is already open, and a first start, which is not counted, has read the
+files once.
 """
 
 import argparse
@@ -20,7 +20,7 @@ SEEN = {"its title": "h1", "its first chart": ".st-key-standings circle", "at re
 
 
 def start(page: Page, folder: Path, path: str = "") -> dict[str, float]:
-    """Seconds from the start of a server until what is told is there, on the page at `path`."""
+    """Returns the seconds from the start of a server to each moment, on the page at `path`."""
     environment = conftest.settings(conftest.ROOT / "checkpoints", folder / "runs", conftest.ROOT / "data")
     started = time.monotonic()
     with conftest.served(environment, folder / "log") as address:

@@ -2,10 +2,10 @@
 
     PYTHONPATH=.:tests python benchmarks/growth.py [images | epochs | runs | batches | photographs …] [--charts docs/growth]
 
-Prints a table for each and, with --charts, draws it as SVG with a line on which time would grow as fast as the work. `runs`
-have 60 epochs each, and a page is measured by a visitor without a browser (`visitor.py`): the quickest of three runs after the
-first, until the server has sent it whole. `photographs` are the shipped examples, brought again and again. Pages are measured
-by the clock, all else by the processor's seconds.
+Prints a table for each and, with --charts, draws it as SVG with a line for time proportional to the work. `runs` have 60 epochs
+each, and a page is measured by a visitor without a browser (`visitor.py`): the fastest of three runs after the first, until the
+server has sent all of it. `photographs` are the shipped examples, uploaded repeatedly. Pages are measured in clock time,
+everything else in processor time.
 """
 
 import argparse
@@ -40,7 +40,7 @@ Point = tuple[str, int, float]
 
 @dataclass(frozen=True)
 class Growth:
-    """What grows, and how it is measured."""
+    """A quantity that grows, and its measurement."""
 
     title: str
     measure: Callable[[], Iterator[Point]]
@@ -49,7 +49,7 @@ class Growth:
 def images() -> Iterator[Point]:
     """An epoch of the `modern` recipe with its evaluation on all test images."""
     dataset = load_dataset("fashion-mnist", conftest.ROOT / "data")
-    _train(MODERN.but(epochs=1, train_images=100), dataset)  # what is loaded but once
+    _train(MODERN.but(epochs=1, train_images=100), dataset)  # loaded only once
     for count in (1_000, 3_000, 10_000, 30_000, 60_000):
         yield "an epoch", count, timed(_train, MODERN.but(epochs=1, train_images=count), dataset)
 
@@ -70,7 +70,7 @@ def epochs() -> Iterator[Point]:
 
 
 def runs() -> Iterator[Point]:
-    """Every page over stores of more and more runs, and what the store itself takes."""
+    """Times every page, and the store itself, with more and more runs."""
     for count in (10, 100, 1_000, 10_000):
         with browser.dashboard() as (store, address):
             fill(store, count)
@@ -113,7 +113,7 @@ def fill(store: Store, count: int) -> None:
 
 
 def batches() -> Iterator[Point]:
-    """Of a run with more and more batches: writing the next 256, and reading the curve that the Train page draws."""
+    """Times a run with more and more batches: writing the next 256, and reading the curve for the Train page."""
     with tempfile.TemporaryDirectory() as folder:
         store = Store(Path(folder) / "runs")
         claim, written = store.start(MODERN.but(epochs=10_000)), 0
@@ -129,7 +129,7 @@ def batches() -> Iterator[Point]:
 
 
 def photographs() -> Iterator[Point]:
-    """Bringing one more, and a change of the model, on *Classify* with more and more photographs."""
+    """Times another upload and a change of the model on *Classify*, with more and more photographs."""
     with browser.dashboard() as (_, address):
         yield from asyncio.run(_bring(address))
 
@@ -149,7 +149,7 @@ async def _bring(address: str) -> list[Point]:
 
 
 def timed(work: Callable[..., object], *arguments: object) -> float:
-    """The processor's seconds that some work takes in this process, so that what else runs on the machine does not count."""
+    """Returns the processor seconds of some work in this process, which other programs do not affect."""
     started = time.process_time()
     work(*arguments)
     return time.process_time() - started
@@ -165,7 +165,7 @@ GROWTHS = {
 
 
 def show(title: str, points: list[Point]) -> None:
-    """A table in Markdown; in the last column by which power of the work the time grew over the last step."""
+    """Prints a table in Markdown; its last column is the power of the work by which the time grew over the last step."""
     counts = sorted({count for _, count, _ in points})
     print(f"\n| seconds against {title} | " + " | ".join(f"{count:,}" for count in counts) + " | power |")
     print("|---" * (len(counts) + 2) + "|")
@@ -182,7 +182,7 @@ def lines_of(points: list[Point]) -> dict[str, list[tuple[int, float]]]:
 
 
 def figure(title: str, points: list[Point]) -> go.Figure:
-    """Both axes logarithmic, so that what grows as its work does is as steep as the dotted line."""
+    """Draws both axes logarithmic, so that linear growth is parallel to the dotted line."""
     drawn = go.Figure()
     for name, line in lines_of(points).items():
         drawn.add_scatter(x=[count for count, _ in line], y=[seconds for _, seconds in line], name=name, mode="lines+markers")

@@ -1,9 +1,9 @@
-"""Kill a worker at random moments, again and again: the run must end bit-identical to one that nobody disturbed.
+"""Kills a worker repeatedly at random moments: the run must end identical to an undisturbed one, to the bit.
 
     PYTHONPATH=.:tests python benchmarks/kills.py [--kills 20] [--images 1000] [--epochs 12]
 
-Both runs are trained by `python -m gpcore worker --once` on the CPU. Compared are the weights of every epoch, every batch loss
-and every figure of every epoch but its seconds.
+Both runs are trained by `python -m gpcore worker --once` on the CPU. The weights of every epoch, every batch loss, and every
+figure of every epoch except its seconds are compared.
 """
 
 import argparse
@@ -30,7 +30,7 @@ def start_worker(store: Store) -> subprocess.Popen:
 
 
 def train_killing(store: Store, run: str, kills: int, chance: random.Random) -> int:
-    """Train a run while its worker is killed up to so many times, each time at a random moment of its training."""
+    """Trains a run while its worker is killed up to `kills` times, each time at a random moment of the training."""
     done = 0
     while store.run(run).status != "finished":
         process = start_worker(store)

@@ -1,4 +1,4 @@
-"""What a step and an evaluation take in a process that keeps the memory it frees, or in one that leaves it to glibc.
+"""Times a step and an evaluation in a process that keeps freed memory, or in one that leaves it to glibc.
 
     PYTHONPATH=.:tests python benchmarks/memory.py kept
     PYTHONPATH=.:tests python benchmarks/memory.py left
@@ -37,14 +37,14 @@ def steps(count: int = 64, size: int = 64) -> int:
 
 @torch.inference_mode()
 def looks(count: int = 16, size: int = 250) -> int:
-    """Analysis at the first test images; how many."""
+    """Evaluates the first test images; returns how many."""
     for images in dataset.test.first(count * size).images.split(size):
         network(scaled(images))
     return count * size
 
 
 for work in (steps, looks):
-    work()  # what is done but once
+    work()  # done only once
     started = time.process_time()
     images = sum(work() for _ in range(5))
     print(1e6 * (time.process_time() - started) / images)

@@ -1,11 +1,11 @@
-"""How fast every page follows: 100 changes of its widgets in a real browser, from the key press or click to the pixels.
+"""How fast every page responds: 100 changes of its widgets in a real browser, from the key press or click to the pixels.
 
     PYTHONPATH=.:tests python benchmarks/pages.py [compare | train | inside | classify | lab | learn …] [--changes 100] [--json]
 
-The dashboard stands over the shipped runs, and *Train* over two finished runs of 2,000 batches. The clock runs inside the page
-(`clock.js`): it stops in the frame that shows the last of what the change brought about in the regions that hold the page's
-result. What is computed once and kept, such as the class maps of all test images, has been looked at once before. The browser
-draws in software on this machine's own cores.
+The dashboard shows the shipped runs, and *Train* two finished runs of 2,000 batches. The clock runs inside the page
+(`clock.js`): it stops in the frame that shows the last effect of the change in the regions with the page's result. Cached
+results, such as the class maps of all test images, have been computed before. The browser draws in software on this machine's
+own cores.
 """
 
 import argparse
@@ -25,7 +25,7 @@ Action = Callable[[], object]
 
 @dataclass(frozen=True)
 class Change:
-    """What is done: `prepare` brings a widget so far that one key or click, `act`, is left; `regions` show what comes of it."""
+    """A change: `prepare` gets a widget ready for a single key press or click, `act`; `regions` show its effect."""
 
     act: Action
     regions: tuple[str, ...]
@@ -33,7 +33,7 @@ class Change:
 
 
 def compare(page: Page) -> dict[str, Iterator[Change]]:
-    """Runs come and go; the seeds of another setting are looked at."""
+    """Adds and removes runs; opens another experiment."""
     box, regions = page.locator(".st-key-runs input"), (".st-key-curves",)
     add = Change(lambda: box.press("Enter"), regions, lambda: (box.click(), box.fill("modern-gap")))
     remove = Change(lambda: box.press("Backspace"), regions, box.focus)
@@ -45,7 +45,7 @@ def compare(page: Page) -> dict[str, Iterator[Change]]:
 
 
 def train(page: Page) -> dict[str, Iterator[Change]]:
-    """Another run is looked at; the form starts from another recipe."""
+    """Chooses another run; starts the form from another recipe."""
     box, charts = page.locator(".st-key-runs input"), (".st-key-live",)
     form = ("[class*=st-key-new-]", ".st-key-train")
     choose = Change(
@@ -68,14 +68,14 @@ def inside(page: Page) -> dict[str, Iterator[Change]]:
 
 
 def classify(page: Page) -> dict[str, Iterator[Change]]:
-    """Another model answers; light and dark are swapped."""
+    """Changes the model; swaps light and dark."""
     answers = (".st-key-answer-0", ".st-key-answer-1")
     page.get_by_role("tab", name="Examples").click()
     page.locator(".st-key-all-examples button").click()
     page.locator(answers[-1]).wait_for()
     page.get_by_text("The wrong part was cut out?").click()
     browser.rest(page)
-    light = page.locator("[class*=st-key-light] button")  # found by itself, negated, as in the photograph
+    light = page.locator("[class*=st-key-light] button")  # automatic, negated, as in the photograph
 
     return {
         "model": _through_options(page.locator(".st-key-first input"), answers),
@@ -124,7 +124,7 @@ PAGES = {
     "lab": (lab, "lab", ".st-key-disturbance"),
     "learn": (learn, "learn", ".st-key-gmp-Class-B canvas"),
 }
-"""What is changed, the address, and what is there once the page is drawn."""
+"""Each page's changes, its address, and a region that is there once it is drawn."""
 
 
 def measure(page: Page, address: str, name: str, changes: int) -> dict[str, list[float]]:

@@ -1,11 +1,11 @@
-"""How right the answers to photographs are, for every way from a photograph to 28×28 and for every run.
+"""Accuracy on photographs, for every pipeline from a photograph to 28×28 pixels and for every run.
 
     PYTHONPATH=. python benchmarks/photos.py [--photos FOLDER] [--store checkpoints] [--run RUN ...]
 
 FOLDER has one sub-folder per kind of clothes (`t-shirt`, `pants`, `longsleeve`, `dress`, `outwear`, `shirt`, `shoes`; `hat`,
-`shorts` and `skirt` have no answer). Of each kind, in the order of the file names, the even files (0, 2, …) were developed
-with; the odd ones were held out, and none of them was ever looked at. Without a folder, only what FashionMNIST itself can
-tell is measured: enlarged test images, and calibration.
+`shorts` and `skirt` have no answer). Of each kind, in the order of the file names, the even files (0, 2, …) were used for
+development; the odd ones were held out and never looked at. Without a folder, only enlarged test images and calibration are
+measured, with FashionMNIST itself.
 """
 
 import argparse
@@ -39,7 +39,7 @@ HALVES = ("development", "held out")
 
 
 def squeezed(photo: Photo) -> np.ndarray:
-    """Grey and resized: what most demonstrations do."""
+    """Grey and resized, as in most demonstrations."""
     return cv2.resize(cv2.cvtColor(photo.pixels, cv2.COLOR_RGB2GRAY), (28, 28), interpolation=cv2.INTER_AREA)
 
 
@@ -97,7 +97,7 @@ def stacked(pictures: list[np.ndarray]) -> Tensor:
 
 
 def accuracies(network: ConvNet, pictures: dict[str, Tensor]) -> dict[str, float]:
-    """Share answered right of each kind, and of all."""
+    """Returns the accuracy of each kind, and of all."""
     right = {}
     for kind, images in pictures.items():
         wanted = torch.tensor([FASHION_CLASSES.index(name) for name in ANSWERS[kind]])

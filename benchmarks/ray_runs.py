@@ -1,4 +1,4 @@
-"""What Ray adds to a run: the same recipes trained in this process and as tasks of a local cluster, one at a time.
+"""The time that Ray adds to a run: the same recipes trained in this process and as tasks of a local cluster, one at a time.
 
 PYTHONPATH=. python benchmarks/ray_runs.py
 """
@@ -21,7 +21,7 @@ RUNS, EPOCHS, IMAGES = 12, 2, 500
 
 
 def main() -> None:
-    """Measure and print; the two take turns, so that what else the machine does meets both."""
+    """Measures and prints; the two take turns, so that other load affects both."""
     recipes = [MODERN.but(epochs=EPOCHS, train_images=IMAGES, seed=seed) for seed in range(RUNS)]
     fashion = load_dataset("fashion-mnist", DATA)
     with tempfile.TemporaryDirectory() as folder:
@@ -42,9 +42,9 @@ def main() -> None:
 
 
 def seconds(store: Store, recipe: Recipe, place: Place) -> float:
-    """From claiming a run to its last epoch being kept, less what its epochs say that they took where they were trained.
+    """Returns the time from a run's claim to its last stored epoch, without the seconds of its epochs.
 
-    What is left does not depend on how busy each process's core was meanwhile.
+    The rest does not depend on how busy each process's core was.
     """
     started = time.perf_counter()
     claim = store.start(recipe)

@@ -1,4 +1,4 @@
-"""How fast training and evaluation are: this project's beside the article's own loop, as anyone would write it.
+"""How fast training and evaluation are, beside the article's loop in plain PyTorch.
 
     PYTHONPATH=.:tests python benchmarks/speed.py [epoch | sprint | evaluation | limit | memory | gpu] [--rounds 3] [--seeds 10]
         [--charts docs/speed]
@@ -10,7 +10,7 @@ it, in bfloat16. They take turns, and medians count, also of the quotients of a 
 `sprint`: the recipe `sprint` over several seeds, the processor seconds of its epoch and of one pass over the test images, and
 how often that goes into 60 epochs of the plain loop. `evaluation`: 10,000 test images, counted and as class maps. `limit`: the
 multiplications of a training step at the speed of this processor's matrix product, which no convolution is faster than.
-`memory`: what it brings that a process keeps the memory that it frees (training/allocator.py).
+`memory`: the effect of keeping freed memory in the process (training/allocator.py).
 `gpu`, where there is one: 60 epochs of GAP and GMP as one, and a few epochs of 1 and of 32 runs.
 """
 
@@ -91,13 +91,13 @@ def epoch(options: argparse.Namespace) -> None:
 
 
 def has_bfloat16() -> bool:
-    """Whether this processor multiplies in bfloat16 by itself; elsewhere it would be imitated, slowly."""
-    cpuinfo = Path("/proc/cpuinfo")  # PyTorch says only whether it can imitate it
+    """Returns whether this processor multiplies in bfloat16; others emulate it slowly."""
+    cpuinfo = Path("/proc/cpuinfo")  # PyTorch's own check is true for emulation too
     return cpuinfo.is_file() and "bf16" in cpuinfo.read_text()
 
 
 def draw(options: argparse.Namespace, name: str, title: str, values: dict[str, float]) -> None:
-    """A bar for each value, as SVG, if charts are asked for."""
+    """Draws a bar for each value as SVG, if charts are requested."""
     if options.charts:
         bars = go.Bar(y=list(values), x=list(values.values()), orientation="h", text=list(values.values()))
         drawn = go.Figure(

@@ -2,8 +2,8 @@
 
     PYTHONPATH=.:tests .venv/bin/python benchmarks/step.py [--json]
 
-Every way trains on the first images of FashionMNIST, batches of 64, on one thread of the CPU. The ways take turns, round after
-round, and the median of the rounds counts, so that whatever else the machine does falls on all of them.
+Every variant trains on the first images of FashionMNIST, batches of 64, on one thread of the CPU. The variants take turns, and
+the median of the rounds counts, so that other load on the machine affects all of them.
 """
 
 import argparse

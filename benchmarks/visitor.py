@@ -1,4 +1,4 @@
-"""A visitor without a browser: Streamlit's own messages over a web socket, so that the server alone is measured."""
+"""A visitor without a browser: sends Streamlit's messages over a web socket, so that only the server is measured."""
 
 import time
 from typing import Any, Self

@@ -1,4 +1,4 @@
-"""What visitors cost the server: its memory over 1,000 page runs, and how long each of ten waits who browse *Inside* at once.
+"""The cost of visitors: the server's memory over 1,000 page runs, and the waiting time of ten visitors on *Inside*.
 
     PYTHONPATH=.:tests python benchmarks/visitors.py [memory | crowd] [--runs 1000] [--visitors 10] [--changes 30]
 
@@ -26,7 +26,7 @@ SESSION = 50
 """Page runs of one session."""
 
 PAUSE = 1.0
-"""Seconds that a visitor looks at what came of a change."""
+"""Seconds that a visitor waits after a change."""
 
 
 def megabytes(store: Store) -> float:

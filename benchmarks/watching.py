@@ -1,4 +1,4 @@
-"""What watching costs: how far the Train page is behind, what it takes from training, and how it opens on large stores.
+"""The cost of watching: the delay of the Train page, its effect on training, and its opening time on large stores.
 
     PYTHONPATH=.:tests python benchmarks/watching.py [delay | overhead | opening | memory] [--pairs 8] [--minutes 5]
 
@@ -45,7 +45,7 @@ RECORD = """
 """Remember when the curve of the first chart got how many points: one a batch, as long as there are few of them."""
 
 DRAWN = ".live .chart.losses canvas"
-"""A chart that has something to draw; until then it promises to."""
+"""A chart with something to draw; before that it shows a text."""
 
 
 EPOCHS = 4

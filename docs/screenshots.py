@@ -1,4 +1,4 @@
-"""Every page as a person sees it, over the shipped runs: `make screenshots` draws the README's pictures.
+"""Screenshots of every page over the shipped runs: `make screenshots` draws the README's pictures.
 
     python docs/screenshots.py FOLDER [page …]
 
@@ -15,11 +15,11 @@ from playwright.sync_api import Page, sync_playwright
 PAGES = ("compare", "train", "inside", "classify", "lab", "learn")
 VIEWS = [(width, scheme) for width in (1280, 390) for scheme in ("light", "dark")]
 TALLEST = 5000
-"""Pixels; what lies further down a page is cut off."""
+"""Greatest height in pixels; the rest of a page is cut off."""
 
 
 def settle(page: Page) -> None:
-    """Wait until the page has said all it has to say: its title is there and nothing runs any more."""
+    """Waits until the page is complete: its title is there and nothing runs any more."""
     page.wait_for_selector("h1", timeout=60_000)
     page.wait_for_function("() => !document.querySelector('[data-testid=stStatusWidget], [data-testid=stSkeleton]')")
     page.wait_for_timeout(1500)

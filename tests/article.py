@@ -1,4 +1,4 @@
-"""The article's comparison written anew in plain PyTorch, from its description alone: what the project is compared with."""
+"""The article's comparison in plain PyTorch, written from its description alone: the tests' independent reference."""
 
 from collections.abc import Iterator
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""What the tests share: real images, runs that were really trained, a real server and a real browser."""
+"""Shared fixtures: real images, really trained runs, a real server and a real browser."""
 
 import contextlib
 import os
@@ -41,7 +41,7 @@ torch.set_num_threads(1)  # tests run side by side, one on each core
 
 @pytest.fixture(params=["AVX2", "AVX512"])
 def vectors(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> str:
-    """What the processor is taken for: with the latter, images are computed two at a time."""
+    """The processor's assumed instructions: with the latter, images are computed two at a time."""
     monkeypatch.setattr(torch.backends.cpu, "get_cpu_capability", lambda: request.param)
     return request.param
 
@@ -92,13 +92,13 @@ def empty_store(tmp_path: Path) -> Path:
 
 @pytest.fixture
 def app_environment(monkeypatch: pytest.MonkeyPatch, filled_store: Path, tmp_path: Path, data_folder: Path) -> Path:
-    """Pages that run in this process show the filled store as the shipped one, and train into the folder returned."""
+    """Pages in this process show the filled store as the shipped one, and train into the returned folder."""
     return _point_pages_at(monkeypatch, filled_store, tmp_path / "runs", data_folder)
 
 
 @pytest.fixture
 def empty_environment(monkeypatch: pytest.MonkeyPatch, tmp_path: Path, data_folder: Path) -> Path:
-    """Pages that run in this process find no run at all, and train into the folder returned."""
+    """Pages in this process find no runs, and train into the returned folder."""
     return _point_pages_at(monkeypatch, tmp_path / "checkpoints", tmp_path / "runs", data_folder)
 
 
@@ -123,7 +123,7 @@ def server(filled_store: Path, tmp_path_factory: pytest.TempPathFactory, data_fo
 
 @pytest.fixture(scope="session")
 def shipped_server(tmp_path_factory: pytest.TempPathFactory, data_folder: Path) -> Iterator[str]:
-    """The address of a dashboard over the runs that ship with the project, as a newcomer sees it."""
+    """The address of a dashboard over the shipped runs, as a new user sees it."""
     folder = tmp_path_factory.mktemp("shipped")
     with served(settings(ROOT / "checkpoints", folder / "runs", data_folder), folder / "log") as address:
         yield address
@@ -131,7 +131,7 @@ def shipped_server(tmp_path_factory: pytest.TempPathFactory, data_folder: Path) 
 
 @contextlib.contextmanager
 def served(environment: dict[str, str], log: Path, end_workers: bool = True) -> Iterator[str]:
-    """A real `streamlit run app.py` until the context ends, and with it, if asked for, all that trains into its store."""
+    """Runs a real `streamlit run app.py` until the context ends; with `end_workers`, ends its workers too."""
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
@@ -161,7 +161,7 @@ def _wait_for(address: str, process: subprocess.Popen, log: Path) -> None:
 
 
 def find_chromium() -> str | None:
-    """The browser named by CHROMIUM, else the first one that this machine has, else the one that Playwright installed."""
+    """Returns the browser in CHROMIUM, else the first one on this machine, else Playwright's."""
     names = (os.environ.get("CHROMIUM"), "chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
     found = next((path for name in names if name and (path := shutil.which(name))), None)
     if found:
@@ -172,7 +172,7 @@ def find_chromium() -> str | None:
 
 
 def pytest_sessionstart(session: pytest.Session) -> None:
-    """Say at once, not after minutes, that the whole suite can't run here."""
+    """Fails at once, instead of after minutes, if the whole suite can't run here."""
     everything = session.config.args_source is pytest.Config.ArgsSource.TESTPATHS and not session.config.option.markexpr
     if everything and not hasattr(session.config, "workerinput") and not find_chromium():
         pytest.exit(NO_CHROMIUM, returncode=4)

@@ -1,4 +1,4 @@
-"""Memory is not fetched anew for every batch: counted as page faults by the system, in a process of its own."""
+"""Memory is reused from batch to batch: counted as the system's page faults, in a separate process."""
 
 import platform
 import subprocess

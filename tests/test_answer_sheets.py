@@ -1,4 +1,4 @@
-"""Answers over their photograph: where things lie, how long the bars are, and that no pixel is sent in vain."""
+"""Answers over their photograph: positions, the length of the bars, and no unnecessary pixels."""
 
 import base64
 import io

@@ -1,4 +1,4 @@
-"""The catalogue of a store: always what the store says, read anew only where that has changed."""
+"""The catalogue of a store: always equal to the store, and read again only after a change."""
 
 import os
 import shutil

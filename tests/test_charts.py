@@ -1,4 +1,4 @@
-"""Charts: what they tell of runs that were trained, and how a browser draws, hides, reads and saves them."""
+"""Charts of really trained runs, and how a browser draws, hides, reads and saves them."""
 
 import io
 import re

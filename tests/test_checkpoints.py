@@ -1,4 +1,4 @@
-"""Weights on disk: whole or not at all, readable by anybody, and refused with a sentence when they are something else."""
+"""Weights on disk: complete or absent, readable by other programs, and refused with a sentence if damaged."""
 
 import json
 import os
@@ -181,7 +181,7 @@ def test_a_file_appears_only_when_it_is_published(tmp_path):
 
 
 def limited_to(size: int):
-    """What a process does to itself before it starts: no file it writes may grow beyond so many bytes."""
+    """Returns a function that limits the size of every file that a new process writes."""
     return lambda: resource.setrlimit(resource.RLIMIT_FSIZE, (size, size))
 
 

@@ -26,7 +26,7 @@ PAGE = Path(__file__).parent.parent / "pages" / "classify.py"
 
 
 class Upload:
-    """A file as Streamlit's widgets hand it over."""
+    """A file as Streamlit's widgets return it."""
 
     def __init__(self, name: str, data: bytes) -> None:
         self.name, self.data = name, data

@@ -1,4 +1,4 @@
-"""Every way to bring pictures to *Classify*, and what a person does with them there, in a real browser."""
+"""Every way to upload pictures on *Classify*, and all actions on them, in a real browser."""
 
 import base64
 import csv
@@ -144,7 +144,7 @@ def test_a_picture_can_be_sent_on_to_inside(page, fashion):
     sent = {"name": "boot.png", "mimeType": "image/png", "buffer": png(fashion.test.images[0, 0].numpy())}
     page.get_by_test_id("stFileUploaderDropzoneInput").set_input_files(sent)
     expect_answered(page)
-    page.get_by_role("button", name="Analysis inside both networks with this picture").click()
+    page.get_by_role("button", name="Look inside both networks with this picture").click()
     expect(page.get_by_role("heading", name="What does pooling see?")).to_be_visible(timeout=SLOW)
     expect(page.get_by_text("boot.png").first).to_be_visible(timeout=SLOW)
     shown = page.locator(".st-key-maps-0 .sheet")

@@ -1,4 +1,4 @@
-"""What is counted, counted again one image at a time."""
+"""Evaluation, compared with counting one image at a time."""
 
 import math
 from typing import get_args

@@ -1,4 +1,4 @@
-"""Settings, their bands, times and claims, on runs that were really trained; reliability against a plain loop."""
+"""Experiments, their bands, times and claims, on really trained runs; reliability against a plain loop."""
 
 import dataclasses
 import statistics

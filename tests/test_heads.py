@@ -1,4 +1,4 @@
-"""Every head against plain PyTorch, and where the pooling stands: for GAP the same function, for GMP another."""
+"""Every head against plain PyTorch, and both placements of the pooling: for GAP the same function, for GMP another."""
 
 from typing import get_args
 

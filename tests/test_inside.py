@@ -22,7 +22,7 @@ def opened(**link: str) -> AppTest:
 
 
 def text(page: AppTest) -> str:
-    """All that a reader finds on the page."""
+    """All text on the page."""
     assert not page.exception
     found = [*page.markdown, *page.caption, *page.warning, *page.error, *page.info, *page.get("html")]
     return "\n".join(getattr(element, "value", None) or getattr(element.proto, "body", "") for element in found)

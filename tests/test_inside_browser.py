@@ -1,4 +1,4 @@
-"""The *Inside* page as a person meets it, in a real browser."""
+"""The *Inside* page in a real browser."""
 
 import csv
 import io

@@ -42,7 +42,7 @@ def signed(request: pytest.FixtureRequest) -> torch.Tensor:
 
 @pytest.fixture
 def maps(request: pytest.FixtureRequest, signed: torch.Tensor) -> torch.Tensor:
-    """What the test's pooling is made for: GeM stands on rectified features, the others on maps of any sign."""
+    """The input of the tested pooling: rectified features for GeM, maps of any sign for the others."""
     return signed.relu() if "gem" in request.node.callspec.params.values() else signed
 
 

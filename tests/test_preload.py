@@ -1,4 +1,4 @@
-"""What the page's header names, fetched; and a real browser that finds what it needs among it."""
+"""The modules in the page's header, fetched; and a real browser that needs no others."""
 
 import re
 import shutil

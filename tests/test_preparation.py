@@ -1,4 +1,4 @@
-"""From a photograph to 28×28: against the dataset's own images, made into photographs here, and against drawn scenes."""
+"""From a photograph to 28×28: against the dataset's own images, turned into photographs, and against drawn scenes."""
 
 import io
 

@@ -1,4 +1,4 @@
-"""The dashboard as a newcomer opens it, on the runs that ship, in a real browser."""
+"""The dashboard as a new user opens it, on the shipped runs, in a real browser."""
 
 import re
 from urllib.parse import quote_plus

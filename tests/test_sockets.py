@@ -1,4 +1,4 @@
-"""Nagle's algorithm, asked of the operating system."""
+"""Nagle's algorithm, as reported by the operating system."""
 
 import os
 import socket

@@ -1,4 +1,4 @@
-"""Runs that are trained together: what each leaves behind is what it would have left alone."""
+"""Runs that are trained together: each one's result is the same as alone."""
 
 import shutil
 import threading

@@ -1,4 +1,4 @@
-"""Studies: paired, only what is missing is trained, nothing is lost, and the verdict follows from what the store holds."""
+"""Studies: paired, only missing runs are trained, nothing is lost, and the verdict follows from the store."""
 
 import json
 import shutil

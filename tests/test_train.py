@@ -1,4 +1,4 @@
-"""The Train page without a browser: what it says of an empty and a filled store, its form, and its buttons."""
+"""The Train page without a browser: over an empty and a filled store, its form, and its buttons."""
 
 import contextlib
 import dataclasses
@@ -90,7 +90,7 @@ def test_a_pair_is_queued_with_all_that_was_chosen(store):
 
 
 def told(*runs: str, seen: str = "") -> dict | None:
-    """What the page's live part is told of runs; None if nothing has happened since the version that was seen."""
+    """The answer to the page's live part; None if nothing has happened since the given version."""
     query = urllib.parse.urlencode({"runs": runs, "seen": seen}, doseq=True)
     answer = feed(Request({"type": "http", "query_string": query.encode()}))
     return json.loads(answer.body) if answer.status_code == 200 else None

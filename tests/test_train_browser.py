@@ -24,12 +24,12 @@ CURVES = "(chart) => chart.plot?.series.slice(1).map((line, place) => chart.plot
 
 @pytest.fixture(scope="module")
 def images(fashion, tmp_path_factory) -> Path:
-    """So few images that an epoch takes a moment."""
+    """A folder with few images, so that an epoch takes a moment."""
     return tiny.make_folder(fashion, tmp_path_factory.mktemp("images") / "three", images=200)
 
 
 def start_a_pair(page: Page, images: Path) -> None:
-    """As a person does: the click on the button follows right upon the last key."""
+    """Starts a pair as a person does: the click on the button follows the last key at once."""
     chooser = page.locator(".st-key-new-modern-dataset input")
     chooser.fill(f"folder:{images}")
     chooser.press("Enter")
@@ -38,7 +38,7 @@ def start_a_pair(page: Page, images: Path) -> None:
 
 
 def wait_until(page: Page, holds: Callable[[], object]) -> None:
-    """Analysis again and again, while the page goes on living."""
+    """Checks repeatedly while the page keeps running."""
     for _ in range(600):
         if holds():
             return
@@ -104,7 +104,7 @@ def epochs_under_way(page: Page) -> list[int]:
 
 
 def states(page: Page, status: str) -> Locator:
-    """The lines that say of runs with a status how they stand."""
+    """The lines with the state of the runs of a status."""
     return page.locator("p").filter(has=page.get_by_text(status, exact=True))
 
 

@@ -1,4 +1,4 @@
-"""Training that can be left: stopped, killed, suspended, out of disk or damaged, it ends as if nothing had happened."""
+"""Interrupted training: stopped, killed, suspended, out of disk space or damaged, it ends as if nothing had happened."""
 
 import itertools
 import json
@@ -49,7 +49,7 @@ def train(store: Store, claim: claims.Claim) -> list[fitting.Event]:
 
 @pytest.fixture(scope="session")
 def undisturbed(images, tmp_path_factory) -> dict[str, object]:
-    """What the recipe `tiny.recipe(images)` leaves behind when nothing happens."""
+    """The result of the recipe `tiny.recipe(images)` without interruptions."""
     store = Store(tmp_path_factory.mktemp("undisturbed"))
     claim = store.start(tiny.recipe(images))
     train(store, claim)

@@ -55,7 +55,7 @@ def command(*arguments: object) -> list[str]:
 
 
 def start(*arguments: object, **options: object) -> subprocess.Popen:
-    """A command of the project's, as a process of its own, at the priority that the machine's other work leaves."""
+    """Starts a command of the project as a separate process with low priority."""
     environment = os.environ | {"OMP_NUM_THREADS": "1"}
     pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.STDOUT} | options
     return subprocess.Popen(command(*arguments), cwd=ROOT, env=environment, text=True, **pipes)
@@ -69,7 +69,7 @@ def wait_until(happened: Callable[[], object], seconds: float = 120) -> None:
 
 
 def outcome(store: Store, run: str) -> dict[str, object]:
-    """All that a run leaves behind, to the bit, but for the time it took."""
+    """A run's complete result, to the bit, without its time."""
     epochs = [asdict(epoch) | {"seconds": None} for epoch in store.epochs(run)]
     weights = [
         {name: tensor.numpy().tobytes() for name, tensor in read_tensors(store.weights(run, epoch["epoch"]))[0].items()}

@@ -39,7 +39,7 @@ def show_picture(picture: Picture, runs: Sequence[Run]) -> None:
     for step, shown in zip(picture.prepared.steps, picture.shown_steps(), strict=True):
         strip.image(shown, step.title, width=132)
     correct(picture)
-    if st.button("Analysis inside both networks with this picture", icon=":material/grid_on:", key="look inside"):
+    if st.button("Look inside both networks with this picture", icon=":material/grid_on:", key="look inside"):
         st.session_state.sent_picture = pictures.sent_on(picture)
         st.switch_page(page_file("inside"))
     answers = [pictures.answered(picture, run) for run in runs]
