@@ -16,7 +16,11 @@ import browser
 import conftest
 from playwright.sync_api import Page
 
-SEEN = {"its title": "h1", "its first chart": ".st-key-standings circle", "at rest": "[data-test-script-state=notRunning] h1"}
+SEEN = {
+    "its title": "h1",
+    "its first chart": ".st-key-first-1 canvas[aria-label]",
+    "at rest": "[data-test-script-state=notRunning] h1",
+}
 
 
 def start(page: Page, folder: Path, path: str = "") -> dict[str, float]:

@@ -62,9 +62,10 @@ def train(page: Page) -> dict[str, Iterator[Change]]:
 def inside(page: Page) -> dict[str, Iterator[Change]]:
     """Layer, image and epoch."""
     grids = (".st-key-maps-0", ".st-key-maps-1")
-    layer, epoch = (page.locator(f".st-key-{key} input[type=range]") for key in ("layer", "epoch"))
+    layers, epoch = page.locator(".st-key-layers button"), page.locator(".st-key-epoch input[type=range]")
+    through = (Change(layers.nth(place).click, grids) for place in itertools.cycle([*range(16, 8, -1), *range(9, 17)]))
     following = Change(page.locator(".st-key-next button").first.click, grids)
-    return {"layer": _to_and_fro(layer, grids), "image": itertools.repeat(following), "epoch": _to_and_fro(epoch, grids)}
+    return {"layer": through, "image": itertools.repeat(following), "epoch": _to_and_fro(epoch, grids)}
 
 
 def classify(page: Page) -> dict[str, Iterator[Change]]:
@@ -152,7 +153,7 @@ def count_bytes(page: Page, address: str) -> int:
     page.on("websocket", listen)
     browser.open_page(page, f"{address}/inside?layer=12", ".st-key-maps-1 canvas")
     received.clear()
-    page.locator(".st-key-layer input[type=range]").press("ArrowRight")
+    page.locator(".st-key-layers button").nth(13).click()
     page.wait_for_timeout(2000)
     return sum(received)
 

@@ -62,7 +62,7 @@ async def browse(address: str, changes: int, seed: int) -> list[float]:
             await asyncio.sleep(PAUSE * 2 * drawn.random())
             match number % 3:
                 case 0:
-                    seconds.append(await visitor.change("layer", double_array_value={"data": [drawn.randrange(17)]}))
+                    seconds.append(await visitor.change("sort", bool_value=drawn.random() < 0.5))
                 case 1:
                     seconds.append(await visitor.change("image", double_value=drawn.randrange(10_000)))
                 case _:

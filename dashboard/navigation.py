@@ -8,33 +8,38 @@ from pathlib import Path
 
 import streamlit as st
 
-from ui import started_workers
+from ui import sharing, started_workers
 from ui.links import page_file
 from ui.serving import garbage
 
 # Our own file: Streamlit's icons are fetched from another server, which fails without a network.
 st.set_page_config(page_title="Poolscope", page_icon=Path(__file__).parents[1] / "ui" / "icon.svg", layout="wide")
-st.html("<style>.stMainBlockContainer { padding-top: 4rem }</style>")
+st.html(
+    "<style>.stMainBlockContainer { padding-top: 4rem } .stCaption, [data-testid=stCaptionContainer] { color: inherit } "
+    "[data-testid=stCaptionContainer] p { opacity: 0.82 }</style>"
+)
 
 
-def compare() -> None:
-    """Redirects /compare to the first page, which has no path of its own."""
+def opening() -> None:
+    """Go to the page that opens first: it has no path of its own, and older links call it /first."""
     asked = {name: st.query_params.get_all(name) for name in st.query_params}  # several runs, each by a value of its own
-    st.switch_page(page_file("compare"), query_params=asked)
+    st.switch_page(page_file("compare" if asked else "first"), query_params=asked)
 
 
 page = st.navigation(
     [
-        st.Page(page_file("compare"), title="Compare", icon=":material/balance:", url_path="first", default=True),
-        st.Page(compare, url_path="compare", visibility="hidden"),
+        st.Page(page_file("first"), title="Poolscope", icon=":material/filter_center_focus:", url_path="start", default=True),
+        st.Page(opening, url_path="first", visibility="hidden"),
+        st.Page(page_file("learn"), title="Learn", icon=":material/school:", url_path="learn"),
+        st.Page(page_file("compare"), title="Compare", icon=":material/balance:", url_path="compare"),
         st.Page(page_file("train"), title="Train", icon=":material/play_circle:", url_path="train"),
         st.Page(page_file("inside"), title="Inside", icon=":material/grid_on:", url_path="inside"),
         st.Page(page_file("classify"), title="Classify", icon=":material/photo_camera:", url_path="classify"),
         st.Page(page_file("lab"), title="Lab", icon=":material/science:", url_path="lab"),
-        st.Page(page_file("learn"), title="Learn", icon=":material/school:", url_path="learn"),
     ],
     position="top",
 )
 started_workers.go_on_at_start()
 garbage.spare_imports()
+sharing.apply_text_size()
 page.run()

@@ -12,7 +12,7 @@ from pathlib import Path
 from conftest import CHROMIUM_FLAGS, ROOT, find_chromium, served, settings
 from playwright.sync_api import Page, sync_playwright
 
-PAGES = ("compare", "train", "inside", "classify", "lab", "learn")
+PAGES = ("first", "learn", "compare", "train", "inside", "classify", "lab")
 VIEWS = [(width, scheme) for width in (1280, 390) for scheme in ("light", "dark")]
 TALLEST = 5000
 """Greatest height in pixels; the rest of a page is cut off."""

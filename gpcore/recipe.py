@@ -271,11 +271,18 @@ PHOTOGRAPHS = MODERN.but(
 )
 """A head on a pretrained network's features, for photographs: chosen by five-fold cross-validation (docs/photographs.md)."""
 
-RECIPES: dict[str, Recipe] = {
-    "article": ARTICLE,
-    "modern": MODERN,
-    "augmented": AUGMENTED,
-    "photo": PHOTO,
-    "sprint": SPRINT,
-    "photographs": PHOTOGRAPHS,
+SMALL = MODERN.but(name="small", epochs=60, batch_size=16)
+"""`MODERN` for a folder of a few hundred images, of which an epoch in batches of 64 would be a handful of steps."""
+
+RECIPES: dict[str, Recipe] = {each.name: each for each in (ARTICLE, MODERN, AUGMENTED, PHOTO, SMALL, SPRINT, PHOTOGRAPHS)}
+
+RECIPE_WORDS = {
+    "article": "The article's to the letter: loss on sigmoids, images in file order, a constant learning rate.",
+    "modern": "The same network as one would train it today: loss on logits, shuffled, one cycle of the learning rate.",
+    "augmented": "Modern on images shifted and mirrored, three times as long: the most accurate.",
+    "photo": "Modern on images as they might have been cut out of photographs: for Classify.",
+    "small": "Modern in batches of 16 and for longer: for a folder of a few hundred images.",
+    "sprint": "One look at every image, and as accurate as the article's networks.",
+    "photographs": "A head on a pretrained network's features, in seconds: for photographs in colour.",
 }
+"""What each recipe is for."""

@@ -73,14 +73,14 @@ with widgets.errors_shown():
 
 form, watch = st.columns([1, 2.6], gap="large")
 
-with form:
-    st.subheader("New run")
+with form, ask_for_recipes():
     try:
-        recipes, place = ask_for_recipes()
-        with place:
-            offer_training(store, recipes, records)
+        recipes, problem = chosen_recipes(), ""
     except GpcoreError as error:
-        st.error(str(error), icon=":material/error:")
+        recipes, problem = [], str(error)
+    offer_training(store, recipes, records)
+    if problem:
+        st.error(problem, icon=":material/error:")
 
 with watch, widgets.errors_shown():
     run_actions.show_refusal()
@@ -90,7 +90,7 @@ with watch, widgets.errors_shown():
         shown = run_actions.choose_runs(records)
         live_view.show_live([run.id for run in shown])
         for run in shown:
-            run_actions.show_actions(run)
+            run_actions.show_actions(run, run_actions.twin_of(run, shown))
         live_view.explain([run.id for run in shown])
         with st.expander(f"All {len(records):,} runs"):
             run_actions.show_table(records)

@@ -131,7 +131,7 @@ def test_an_answer_is_drawn_heard_told_and_saved(page):
     beside = figure.evaluate(colour, [left + unit * (corner + 0.1), unit * down])
     assert beside[:3] == pytest.approx([255] * 3, abs=2)  # nothing is laid over what the network did not see
     figure.locator("canvas").hover(position={"x": left + unit * across, "y": unit * down})
-    expect(figure.locator(".note")).to_have_text(re.compile(r"row 1, column 1: −?[\d.]+$"))
+    expect(figure.locator(".note")).to_have_text(re.compile(r"row 2, column 2: −?[\d.]+$"))
     with page.expect_download() as download:
         figure.get_by_role("button", name="Save as PNG").click()
     assert download.value.suggested_filename == "article-gap-seed0-square.png"

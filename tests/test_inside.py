@@ -5,12 +5,20 @@ from pathlib import Path
 import numpy as np
 import PIL.Image
 import pytest
+import torch
 from streamlit.testing.v1 import AppTest
 
 from gpcore.cli.main import main
+from gpcore.data.datasets import scaled
+from gpcore.recipe import ARTICLE
+from gpcore.runs import worker
+from gpcore.runs.run import open_run
 from gpcore.runs.store import Store
+from gpcore.training.fit import EpochDone
 
-PAGE = str(Path(__file__).parent.parent / "pages" / "inside.py")
+ROOT = Path(__file__).parent.parent
+
+PAGE = str(ROOT / "pages" / "inside.py")
 
 SECTIONS = ["The evidence", "On the image", "Over the epochs", "Swap the pooling", "Move the pooling", "Where they disagree"]
 
@@ -25,14 +33,14 @@ def text(page: AppTest) -> str:
     """All text on the page."""
     assert not page.exception
     found = [*page.markdown, *page.caption, *page.warning, *page.error, *page.info, *page.get("html")]
-    return "\n".join(getattr(element, "value", None) or getattr(element.proto, "body", "") for element in found)
+    words = (getattr(element, "value", None) or getattr(element.proto, "body", "") for element in found)
+    return "\n".join(words).replace("\\", "")
 
 
 def test_it_opens_on_the_pair_the_class_maps_and_a_trouser(app_environment):
     page = opened()
     assert "Test image 2: Trouser" in text(page)
     assert [box.value for box in page.selectbox[:2]] == ["checkpoints/article-gap-seed0", "checkpoints/article-gmp-seed0"]
-    assert page.slider(key="layer").value == 16
     assert "16 · Conv2d 32→10 · 10×3×3" in text(page)
 
 
@@ -189,7 +197,6 @@ def test_a_head_that_pools_nothing_says_so_plainly_and_its_layers_are_shown(app_
     assert "pools nothing: choose a run with a pooling" in text(page)
     assert "where the score of" in text(page)  # the other side is explained all the same
     assert "It has no class maps: its head is MLP." in text(page)
-    assert page.slider(key="layer").value == 16
 
 
 def test_moved_before_the_last_layer_a_mean_is_the_same_function_and_a_maximum_is_not(app_environment):
@@ -219,7 +226,99 @@ def test_runs_on_larger_colour_images_are_shown_as_they_are(app_environment, dat
     assert main(["train", "--pool", "gap", *options]) == 0
     key = "runs/" + Store(app_environment).runs()[0].id
     page = opened(run=key)
-    assert page.selectbox(key="run2").options == [key]  # nothing else saw such images
+    assert page.selectbox(key="run2").value == key
+    assert len(page.selectbox(key="run2").options) == 1  # nothing else saw such images
     assert "16 · Conv2d 32→2 · 2×5×6" in text(page)
     for section in SECTIONS:
         assert not opened(run=key, show=section).error
+
+
+@pytest.fixture
+def of_many_lengths(app_environment, data_folder, monkeypatch) -> dict[int, str]:
+    """Runs of 1 and 2 epochs of one's own beside the shipped ones of 5 and 60, by their number of epochs."""
+    monkeypatch.setenv("POOLSCOPE_CHECKPOINTS", str(ROOT / "checkpoints"))
+    for epochs in ("1", "2"):
+        options = ["--epochs", epochs, "--train-images", "64", "--seed", epochs]
+        assert main(["train", *options, "--store", str(app_environment), "--data", str(data_folder), "--json"]) == 0
+    own = {epochs: f"{app_environment.name}/article-gap-seed{epochs}" for epochs in (1, 2)}
+    return own | {5: "checkpoints/modern-gap-seed1", 60: "checkpoints/article-gmp-seed0"}
+
+
+def test_runs_of_any_length_can_be_chosen_in_any_order(of_many_lengths):
+    page = opened()
+    order = [60, 1, 60, 2, 60, 5, 60, 5, 2, 5, 1, 5, 1, 2, 1, 60]  # every one after every other
+    for key in ("run", "run2"):
+        for epochs in order:
+            page.selectbox(key=key).set_value(of_many_lengths[epochs]).run()
+            assert not page.exception
+            assert not page.warning
+    page.selectbox(key="run").set_value(of_many_lengths[1]).run()
+    page.selectbox(key="run2").set_value(of_many_lengths[2]).run()
+    assert page.slider(key="epoch").value == 2
+
+
+def test_an_epoch_within_longer_runs_is_brought_into_shorter_ones(of_many_lengths):
+    page = opened(run=of_many_lengths[60], run2=of_many_lengths[60], epoch="40")
+    for key in ("run", "run2"):
+        page.selectbox(key=key).set_value("checkpoints/modern-gap-seed0").run()
+    assert not page.exception
+    assert not page.warning
+    assert page.slider(key="epoch").value == 20
+
+
+def test_answers_are_hidden_until_they_are_revealed_and_a_tally_is_in_the_link(app_environment):
+    page = opened(image="7", predict="true", tally="3-2-1-0")
+    shown = text(page)
+    assert "Test image 7" in shown
+    for word in ("Test image 7:", "✓", "✗", "ahead"):
+        assert word not in shown
+    page.session_state.guess = "Shirt"  # which it is
+    page.run()
+    page.button(key="Reveal").click().run()
+    assert "Test image 7: Shirt" in text(page)
+    assert "the network itself scores" in text(page)
+    right = sum("✓" in element.proto.body for element in page.get("html"))
+    asked, guessed, first, second = map(int, page.query_params["tally"].split("-"))
+    assert (asked, guessed, first + second) == (4, 3, 1 + right)
+    page.button(key="Next image").click().run()
+    assert "Test image 8:" not in text(page)
+    assert "press the space bar" in text(page)
+    page.query_params["tally"] = "no-numbers"
+    assert "Guessed" not in text(page.run())
+
+
+def test_with_the_first_network_comes_the_one_that_it_pairs_with(app_environment, monkeypatch):
+    monkeypatch.setenv("POOLSCOPE_CHECKPOINTS", str(ROOT / "checkpoints"))
+    page = opened()
+    page.selectbox(key="run").set_value("checkpoints/modern-gap-seed0").run()
+    assert page.selectbox(key="run2").value == "checkpoints/modern-gmp-seed0"
+    assert page.query_params["run2"] == "checkpoints/modern-gmp-seed0"
+    assert "Photographs · GAP · photo · 16 epochs · seed 0" in page.selectbox(key="run").options
+
+
+def test_an_answer_that_a_tie_of_sigmoids_decided_is_called_one(app_environment, monkeypatch, fashion):
+    monkeypatch.setenv("POOLSCOPE_CHECKPOINTS", str(ROOT / "checkpoints"))
+    with torch.inference_mode():
+        scores = open_run("checkpoints/article-gap-seed0").network()(scaled(fashion.test.images[:2000]))
+    outputs = scores.sigmoid()
+    tied = (outputs.argmax(1) != scores.argmax(1)).nonzero()[:, 0]
+    shown = text(opened(image=str(int(tied[0]))))
+    rival = fashion.classes[int(scores[tied[0]].argmax())]
+    assert f"a tie: the sigmoid of {rival}" in shown
+    assert "−" not in shown.partition("a tie")[2].partition("\n")[0]
+
+
+def test_a_run_that_gains_epochs_while_it_is_watched_stays_where_it_is_seen_and_offers_the_newest(app_environment, data_folder):
+    store = Store(app_environment)
+    claim = store.start(ARTICLE.but(epochs=3, train_images=64))
+    training = worker.train(store, claim, data_folder, "cpu")
+    next(event for event in training if isinstance(event, EpochDone))
+    page = opened(run="runs/article-gap-seed0", run2="runs/article-gap-seed0")
+    assert [slider.key for slider in page.slider if slider.key == "epoch"] == []
+    next(event for event in training if isinstance(event, EpochDone))
+    page.run()
+    assert not page.exception
+    assert page.slider(key="epoch").value == 1
+    page.button(key="newer").click().run()
+    assert page.slider(key="epoch").value == 2
+    training.close()

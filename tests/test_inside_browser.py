@@ -43,9 +43,7 @@ def test_a_person_sees_both_answers_on_the_trouser_and_its_class_maps(browser_pa
 
 def test_moving_the_layer_redraws_both_grids_and_the_link_restores_the_view(browser_page, server):
     open_inside(browser_page, server)
-    slider = browser_page.locator(".st-key-layer input[type=range]")
-    for _ in range(3):
-        slider.press("ArrowLeft")
+    browser_page.locator(".st-key-layers button").nth(13).click()
     expect(browser_page.get_by_text("13 · Conv2d 32→32 · 32×7×7")).to_be_visible()
     browser_page.locator(".st-key-next button").first.click()
     expect(browser_page.get_by_text("Test image 3: Trouser")).to_be_visible()
@@ -71,7 +69,9 @@ def test_a_grid_has_the_colours_of_its_values_tells_them_and_can_be_saved(browse
         at = left + unit * (matrix["x"] + (column + 0.5) / 28), unit * (matrix["y"] + (row + 0.5) / 28)
         assert grid.evaluate(pixel, at) == expected[row, column].tolist()
         browser_page.mouse.move(box["x"] + at[0], box["y"] + at[1])
-        expect(grid.locator(".note")).to_have_text(f"map 0, row {row}, column {column}: {values[row, column].item():.5g}")
+        expect(grid.locator(".note")).to_have_text(
+            f"map 0, row {row + 1}, column {column + 1}: {values[row, column].item():.5g}"
+        )
     with browser_page.expect_download() as download:
         grid.get_by_role("button", name="Save as PNG").click()
     with PIL.Image.open(download.value.path()) as picture:

@@ -51,9 +51,9 @@ def test_all_that_the_first_chart_needs_is_fetched_with_the_page(shipped_server:
     asked: list[str] = []
     browser_page.on("request", lambda request: asked.append(request.url))
     browser_page.goto(shipped_server, wait_until="commit")
-    expect(browser_page.locator(".st-key-standings circle").first).to_be_visible(timeout=60_000)
+    expect(browser_page.locator(".st-key-first-1 canvas")).to_be_visible(timeout=60_000)
     wanted = [url.split("/static/")[1] for url in asked if url.endswith(".js")]
-    drawn_by = [each for each in wanted if re.search("DataFrame|Selectbox|BidiComponent", each)]
+    drawn_by = [each for each in wanted if re.search("Html|PageLink|BidiComponent", each)]
     assert len(drawn_by) == 3
     assert {f"static/{each}" for each in drawn_by} <= set(named(shipped_server))
 

@@ -12,7 +12,7 @@ from gpcore.data.datasets import DATASETS
 from gpcore.errors import RecipeError
 from gpcore.nets.convnet import INITIALISATIONS
 from gpcore.nets.heads import HEADS
-from gpcore.recipe import ARTICLE, MODERN, PHOTOGRAPHS, RECIPES, Recipe
+from gpcore.recipe import ARTICLE, MODERN, PHOTOGRAPHS, RECIPE_WORDS, RECIPES, Recipe
 from gpcore.training.augmentations import AUGMENTATIONS
 from gpcore.training.fit import SCHEDULES
 
@@ -45,6 +45,7 @@ def test_modern_is_the_article_with_plain_logits_shuffled_and_one_cycle():
     assert changed == {"name", "epochs", "learning_rate", "schedule", "output", "shuffle"}
     assert (MODERN.epochs, MODERN.learning_rate, MODERN.schedule, MODERN.output) == (20, 3e-3, "one-cycle", "logits")
     assert all(recipe.name == name for name, recipe in RECIPES.items())
+    assert list(RECIPE_WORDS) == list(RECIPES)
 
 
 EVERYTHING_ELSE = Recipe(

@@ -7,7 +7,7 @@ import numpy as np
 import PIL.Image
 import pytest
 import torch
-from playwright.sync_api import Page
+from playwright.sync_api import Page, expect
 
 from gpcore.drawing.painter import HEADING, MARGIN, WIDTH, draw_sheets
 from gpcore.drawing.sheets import Bar, Matrix, Photograph, Sheet
@@ -99,13 +99,22 @@ def test_the_value_under_the_pointer_is_that_of_its_cell_and_only_where_the_matr
     page.wait_for_function("document.querySelector('.sheet').sheet")
     note = page.locator(".note")
     for x, y, expected in (
-        (0.1 + 3.5 / 4, 1.1 + 0.8 * 0.5 / 3, "square, row 0, column 3: −0.45455"),
-        (1.9 + 1.5 * 2.5 / 4, -0.2 + 0.9 * 2.5 / 3, "beyond, row 2, column 2: 0.81818"),
+        (0.1 + 3.5 / 4, 1.1 + 0.8 * 0.5 / 3, "square, row 1, column 4: −0.45455"),
+        (1.9 + 1.5 * 2.5 / 4, -0.2 + 0.9 * 2.5 / 3, "beyond, row 3, column 3: 0.81818"),
         (2.1, 0.4, ""),  # in the matrix, outside its clip
         (2.4, 1.3, ""),  # on a bar
     ):
         page.mouse.move(190 * x, 190 * y)
         assert note.inner_text() == expected if expected else note.is_hidden()
+
+
+def test_the_value_under_the_pointer_follows_when_another_sheet_comes_under_it(page):
+    page.evaluate("(data) => show(data)", areas().data())
+    page.wait_for_function("document.querySelector('.sheet').sheet")
+    page.mouse.move(190 * (0.1 + 3.5 / 4), 190 * (1.1 + 0.8 * 0.5 / 3))
+    other = Sheet(4, 2, 380, [Matrix(torch.full((1, 1), 7.0), 0, 8, "weight", name="Trouser", width=4, height=2)])
+    page.evaluate("(data) => show(data)", other.data())
+    expect(page.locator(".note")).to_have_text("Trouser, row 1, column 1: 7")
 
 
 def test_a_photograph_that_came_before_is_drawn_at_once(page):

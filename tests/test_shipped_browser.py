@@ -4,6 +4,7 @@ import re
 from urllib.parse import quote_plus
 
 import pytest
+from axe_playwright_python.sync_playwright import Axe
 from conftest import ROOT
 from playwright.sync_api import Page, expect
 
@@ -15,6 +16,8 @@ pytestmark = pytest.mark.browser
 expect.set_options(timeout=60_000)  # a busy machine draws slowly, and is none the worse for it
 
 TITLES = {
+    "": "Poolscope",
+    "first": "Poolscope",
     "inside": "What does pooling see?",
     "compare": "Which pooling wins, and by how much?",
     "train": "Train, watch, leave, come back",
@@ -35,7 +38,7 @@ def test_a_link_opens_its_page(browser_page: Page, shipped_server: str, name: st
 
 
 def test_compare_opens_on_the_article(browser_page: Page, shipped_server: str) -> None:
-    browser_page.goto(shipped_server)
+    browser_page.goto(f"{shipped_server}/compare")
     store = Store(ROOT / "checkpoints", read_only=True)
     for pool in ("gap", "gmp"):
         record = store.run(f"article-{pool}-seed0")
@@ -81,8 +84,36 @@ def test_an_edited_number_is_pooled_and_another_example_begins_anew(browser_page
     expect(browser_page).to_have_url(re.compile(re.escape(quote_plus(second)) + "$"))
 
 
-def test_a_link_with_several_runs_opens_all_of_them(browser_page: Page, shipped_server: str) -> None:
+@pytest.mark.parametrize("path", ["", "first", "compare"])  # Compare opened at / once
+def test_a_link_with_several_runs_opens_all_of_them(browser_page: Page, shipped_server: str, path: str) -> None:
     runs = ("modern-gap-seed0", "modern-gmp-seed0", "photo-gap-seed0")
-    browser_page.goto(f"{shipped_server}/compare?" + "&".join(f"runs=checkpoints/{run}" for run in runs))
+    browser_page.goto(f"{shipped_server}/{path}?" + "&".join(f"runs=checkpoints/{run}" for run in runs))
     for run in runs:
         expect(browser_page.get_by_text(f"{run} · validation accuracy")).to_be_visible()
+
+
+def test_the_first_page_fits_one_screen(browser_page: Page, shipped_server: str) -> None:
+    browser_page.set_viewport_size({"width": 1280, "height": 720})
+    browser_page.goto(shipped_server)
+    for seen in ("Global average pooling", "Global max pooling", "The article", "Here", "Understand", "Train live"):
+        expect(browser_page.get_by_role("main").get_by_text(seen, exact=True)).to_be_in_viewport(ratio=1)
+    for place, (score, what) in enumerate((("+66.1", "mean"), ("+45.0", "maximum"))):
+        drawing = browser_page.locator(f".st-key-first-{place} canvas")
+        expect(drawing).to_be_in_viewport(ratio=1)
+        expect(drawing).to_have_attribute("aria-label", re.compile(rf"Trouser.*{what}.*{re.escape(score)}"))
+    browser_page.get_by_role("main").get_by_role("link", name="Understand").click()
+    expect(browser_page.get_by_role("heading", name="What is global pooling?")).to_be_visible()
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+@pytest.mark.parametrize("name", [name for name in TITLES if name != "first"])
+def test_no_page_has_a_serious_fault_of_accessibility(browser, shipped_server: str, name: str, scheme: str) -> None:
+    context = browser.new_context(viewport={"width": 1280, "height": 900}, color_scheme=scheme)
+    page = context.new_page()
+    page.goto(f"{shipped_server}/{name}")
+    expect(page.get_by_role("heading", name=TITLES[name])).to_be_visible()
+    expect(page.locator("[data-test-script-state=notRunning]")).to_be_attached()
+    page.wait_for_timeout(500)  # what fades in has too little contrast
+    found = Axe().run(page).response["violations"]
+    context.close()
+    assert [(fault["id"], fault["nodes"][0]["html"]) for fault in found if fault["impact"] in ("serious", "critical")] == []

@@ -12,12 +12,13 @@ import tiny
 from starlette.requests import Request
 from streamlit.testing.v1 import AppTest
 
-from gpcore.recipe import ARTICLE, MODERN, Recipe
+from gpcore.recipe import ARTICLE, MODERN, SMALL, Recipe
 from gpcore.runs import launcher, worker
 from gpcore.runs.store import Store
 from gpcore.runs.time_estimate import STEP_COST, estimate, seconds_left
 from ui import started_workers
 from ui.train.live_feed import feed
+from ui.train.run_actions import as_onnx
 
 SLOTS = 4
 
@@ -96,6 +97,33 @@ def told(*runs: str, seen: str = "") -> dict | None:
     return json.loads(answer.body) if answer.status_code == 200 else None
 
 
+def test_a_folder_needs_no_prefix_and_a_missing_one_is_said_before_anything_is_queued(store, images):
+    app = page()
+    app.session_state["new-modern-dataset"] = str(images)
+    app.run()
+    assert not button(app, "Train the pair").disabled
+    app.button(key="suit").click().run()
+    button(app, "Train the pair").click().run()
+    assert [run.recipe for run in store.runs()] == [SMALL.but(dataset=f"folder:{images}", pool=pool) for pool in ("gap", "gmp")]
+    app.session_state["new-small-dataset"] = "folder:/no/where"
+    app.run()
+    assert "There is no folder /no/where" in said(app)
+    assert button(app, "Train").disabled
+    assert len(store.runs()) == 2
+
+
+def test_chance_is_called_chance(store, images):
+    trained(store, tiny.recipe(images, epochs=1, learning_rate=1e-8))
+    assert "has learnt nothing yet: 33.3% of its answers are right" in said(page())
+
+
+def test_a_trained_run_leads_on_to_every_page_and_is_exported(store, images):
+    run = trained(store, tiny.recipe(images, epochs=1))
+    app = page()
+    assert {f"{name}-{run}" for name in ("inside", "compare", "classify")} <= {element.key for element in app.button}
+    assert as_onnx(store.run(run)).startswith(b"\x08")
+
+
 def test_another_recipe_brings_its_own_values(store):
     app = page()
     app.segmented_control(key="new-recipe").set_value("article").run()
@@ -116,7 +144,7 @@ def test_a_bad_value_is_one_sentence_and_nothing_is_queued(store, key, value, se
     app = page()
     app.number_input(key=key).set_value(value).run()
     assert sentence in said(app)
-    assert not [element for element in app.button if element.label.startswith("Train")]
+    assert button(app, "Train").disabled
     assert store.idle()
 
 
@@ -171,7 +199,7 @@ def test_nothing_is_told_twice(store, images):
     again = told(run, seen=first["version"])
     assert again["active"] is True
     assert again["situation"] != first["situation"]
-    assert [(each["id"], each["done"]) for each in again["runs"]] == [(queued, 0)]
+    assert [(each["id"], each["done"], each["active"]) for each in again["runs"]] == [(run, 1, False), (queued, 0, True)]
 
 
 def test_long_queues_are_counted_and_long_curves_thinned(store, images):

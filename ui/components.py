@@ -1,7 +1,7 @@
 """Streamlit components that show the engine's drawings: charts, rows and sheets, each with a button that saves it."""
 
-from collections.abc import Sequence
-from typing import TYPE_CHECKING
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING, Any, Literal
 
 import streamlit as st
 
@@ -57,7 +57,25 @@ def show_rows(rows: Rows, key: str, name: str) -> None:
     _rows(data={"svg": rows.svg(), "name": name}, key=key)
 
 
-def show_sheet(sheet: "Sheet", key: str, name: str, label: str | None = None) -> None:
-    """Shows a sheet; `name` is the name of the saved file, and the text for screen readers unless there is a `label`."""
+def show_sheet(
+    sheet: "Sheet", key: str, name: str, label: str | None = None, on_click: Callable[[str], None] | None = None
+) -> None:
+    """Shows a sheet; `name` is the name of the saved file, and what a screen reader says where `label` says nothing else.
+
+    A click on a matrix calls `on_click` with the matrix's name before the page runs again.
+    """
+    show_drawing(sheet.data() | {"name": name, "label": label or name, "clicks": on_click is not None}, key, on_click)
+
+
+def show_drawing(drawing: dict[str, Any], key: str, on_click: Callable[[str], None] | None = None) -> None:
+    """Shows a sheet that is already JSON, with its name and label."""
+
+    def clicked() -> None:
+        name = st.session_state[key].clicked
+        if on_click and name is not None:
+            on_click(name)
+
     # The theme is part of the data, since texts have its colour: the browser draws the sheet again when it changes.
-    _sheet(data=sheet.data() | {"name": name, "label": label or name, "theme": st.context.theme.type}, key=key)
+    # From the start, so that nothing below it moves.
+    height: int | Literal["content"] = "content" if drawing["shrinks"] else drawing["pixels"]
+    _sheet(data=drawing | {"theme": st.context.theme.type}, key=key, height=height, on_clicked_change=clicked)

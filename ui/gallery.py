@@ -17,20 +17,29 @@ CSS = """
 .gallery button:hover, .gallery button:focus-visible { outline: 2px solid var(--st-primary-color); }
 .gallery img { width: 100%; image-rendering: pixelated; border-radius: 4px; display: block; margin-bottom: 4px; }
 .gallery b { display: block; }
+.gallery button[aria-pressed=true] { outline: 3px solid var(--st-primary-color); }
+.gallery.strip { display: flex; gap: 4px; overflow-x: auto; padding: 4px; }
+.gallery.strip button { flex: 1 0 40px; min-width: 0; padding: 3px; overflow: hidden; text-overflow: ellipsis;
+  white-space: nowrap; font-size: 11px; text-align: center; }
+.gallery.strip img { aspect-ratio: 1; }
 """
 
 JS = """
 export default function ({ data, parentElement, setTriggerValue }) {
   const gallery = parentElement.querySelector(".gallery");
+  gallery.classList.toggle("strip", data.strip);
+  const focused = [...gallery.children].indexOf(gallery.getRootNode().activeElement);
   gallery.replaceChildren(...data.items.map((item) => {
     const button = document.createElement("button");
     const picture = Object.assign(document.createElement("img"), { src: item.source, alt: "" });
     const title = Object.assign(document.createElement("b"), { textContent: item.title });
     const lines = item.lines.map((line) => Object.assign(document.createElement("div"), { textContent: line }));
     button.append(picture, title, ...lines);
+    if (data.chosen !== null) button.setAttribute("aria-pressed", data.chosen === item.index);
     button.onclick = () => setTriggerValue("opened", item.index);
     return button;
   }));
+  gallery.children[focused]?.focus();
 }
 """
 
@@ -47,8 +56,13 @@ class Item:
     lines: Sequence[str]
 
 
-def show_gallery(items: Sequence[Item], key: str, on_open: Callable[[int], None]) -> None:
-    """Shows all items in one component; a click calls `on_open` with the item's index before the page runs again."""
+def show_gallery(
+    items: Sequence[Item], key: str, on_open: Callable[[int], None], chosen: int | None = None, strip: bool = False
+) -> None:
+    """All items in one component; a click calls `on_open` with the item's index before the page runs again.
+
+    As a `strip` they stand in one row, and the `chosen` one is marked.
+    """
 
     def opened() -> None:
         index = st.session_state[key].opened
@@ -58,7 +72,7 @@ def show_gallery(items: Sequence[Item], key: str, on_open: Callable[[int], None]
     shown = [
         {"index": item.index, "source": _source(item.pixels), "title": item.title, "lines": list(item.lines)} for item in items
     ]
-    _mounted(data={"items": shown}, key=key, on_opened_change=opened)
+    _mounted(data={"items": shown, "chosen": chosen, "strip": strip}, key=key, on_opened_change=opened)
 
 
 def _source(pixels: UInt8[Tensor, "channels height width"]) -> str:

@@ -18,8 +18,14 @@ def explain_choice(key: str, allowed: Collection[str], name: str) -> None:
             _say(f"The link asks for the {name} {asked!r}, which is not here: it may have been deleted or renamed.")
 
 
-def explain_number(key: str, low: int, high: int, name: str) -> None:
-    """Warns if the link's number is out of range or not a number."""
+def number_within(key: str, low: int, high: int, name: str) -> None:
+    """Brings a widget's number within what is allowed now, and says so if it is a link that holds another; call it before it.
+
+    What was chosen for other runs may lie outside, and Streamlit then refuses to draw the widget.
+    """
+    if key in st.session_state:
+        st.session_state[key] = min(max(st.session_state[key], low), high)
+        return
     asked = st.query_params.get(key)
     if asked is None:
         return

@@ -50,7 +50,12 @@ def _runs_of(folder: Path) -> dict[str, Run]:
     if not (folder / "runs.db").is_file():
         return {}
     store = Store(folder, read_only=True)
-    return {f"{folder.name}/{record.id}": Run(store, record) for record in records(folder)}
+    return {key_of(run): run for run in (Run(store, record) for record in records(folder))}
+
+
+def key_of(run: Run) -> str:
+    """What a link calls a run."""
+    return f"{run.store.folder.name}/{run.id}"
 
 
 def records(folder: Path) -> tuple[RunRecord, ...]:

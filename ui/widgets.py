@@ -9,6 +9,7 @@ import plotly.graph_objects as go
 import streamlit as st
 
 from gpcore.errors import GpcoreError
+from gpcore.runs import selection
 from gpcore.runs.run import Run
 from ui import stores
 from ui.links import page_file
@@ -41,14 +42,18 @@ def trained_runs_or_stop() -> dict[str, Run]:
     return found
 
 
-def pick_run(title: str, key: str, found: dict[str, Run], default: str) -> Run:
-    """A select box over runs whose choice is in the URL under `key`.
+def pick_run(title: str, key: str, found: dict[str, Run], default: str, on_change: Callable[[], None] | None = None) -> Run:
+    """A select box over runs, by what they are; the URL holds the chosen run's key under `key`.
 
-    It lists the runs' keys, since Streamlit writes into the URL what the box shows: a title or an accuracy changes while
-    a run is trained, and a link that holds it would no longer open.
+    Streamlit would write into the URL what the box shows, which changes when a run is extended: that link would no longer open.
     """
-    keys = list(found)
-    chosen = st.selectbox(title, keys, index=keys.index(default) if default in keys else 0, key=key, bind="query-params")
+    titles = selection.listed(found, stores.own_store_folder())
+    if st.session_state.get(key) not in titles:
+        asked = st.query_params.get(key)
+        st.session_state[key] = asked if asked in titles else default
+    chosen = st.selectbox(title, list(titles), format_func=titles.__getitem__, key=key, on_change=on_change)
+    if chosen != st.query_params.get(key, default):
+        st.query_params[key] = chosen
     return found[chosen]
 
 

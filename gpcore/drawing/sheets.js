@@ -121,16 +121,69 @@ function write(context, { text, size, anchor, bold, room, colour }, x, y, unit, 
   lines.forEach((line, number) => context.fillText(line, x, first + number * height));
 }
 
-function valueAt(sheet, width, across, down) {
+/** The matrix and its cell at a place, in pixels; null where there is none. */
+function hitAt(sheet, width, across, down) {
   const { unit, left } = placeIn(sheet, width);
   const [x, y] = [(across - left) / unit, down / unit];
   const within = ([left, top, width, height]) => left <= x && x < left + width && top <= y && y < top + height;
-  const hit = sheet.matrices.findLast((matrix) => within(placeOf(matrix)) && (!matrix.clip || within(matrix.clip)));
-  if (!hit) return null;
+  const matrix = sheet.matrices.findLast((matrix) => within(placeOf(matrix)) && (!matrix.clip || within(matrix.clip)));
+  if (!matrix) return null;
   const cell = (share, count) => Math.min(count - 1, Math.floor(share * count));
-  const [row, column] = [cell((y - hit.y) / hit.height, hit.rows), cell((x - hit.x) / hit.width, hit.columns)];
-  const value = Number(hit.values[row * hit.columns + column].toPrecision(5));
-  return `${hit.name}, row ${row}, column ${column}: ${String(value).replace("-", "−")}`;
+  const at = [(x - matrix.x) / matrix.width, (y - matrix.y) / matrix.height];
+  return { matrix, at, row: cell(at[1], matrix.rows), column: cell(at[0], matrix.columns) };
+}
+
+function said({ matrix, row, column }) {
+  const value = Number(matrix.values[row * matrix.columns + column].toPrecision(5));
+  return `${matrix.name}, row ${row + 1}, column ${column + 1}: ${String(value).replace("-", "−")}`;
+}
+
+// A cell sees some pixels of the image, and a pixel is seen by some cells: what is pointed at on one sheet is framed on others.
+
+const POINTED = "poolscope-pointed";
+
+/** The part of the image that a cell sees, as shares of its width and height. */
+function seenBy({ field }, { row, column }) {
+  const part = (place, whole) => {
+    const [from, to] = [field.start + place * field.step, field.start + place * field.step + field.size];
+    const [begin, end] = [from, to].map((pixel) => Math.min(Math.max(pixel, 0), whole) / whole);
+    return [begin, end - begin];
+  };
+  const [[x, width], [y, height]] = [part(column, field.width), part(row, field.height)];
+  return { x, y, width, height };
+}
+
+/** On every map the cell whose own pixels, the middle of what it sees, hold a place of the image. */
+function cellsAt(sheet, [x, y]) {
+  const place = (share, pixels, count) => Math.min(Math.floor((share * pixels) / (sheet.field.step || pixels)), count - 1);
+  return sheet.matrices.map((matrix) => {
+    const [width, height] = [matrix.width / matrix.columns, matrix.height / matrix.rows];
+    const column = place(x, sheet.field.width, matrix.columns);
+    const row = place(y, sheet.field.height, matrix.rows);
+    return { x: matrix.x + column * width, y: matrix.y + row * height, width, height };
+  });
+}
+
+function announce({ sheet }, hit) {
+  const detail = hit && sheet.image ? { pixel: hit.at } : hit && sheet.field ? { seen: seenBy(sheet, hit) } : {};
+  if (sheet.image || sheet.field) dispatchEvent(new CustomEvent(POINTED, { detail }));
+}
+
+function listen(figure) {
+  const hear = ({ detail }) => {
+    if (!figure.isConnected) return removeEventListener(POINTED, hear);
+    const { sheet } = figure;
+    const marks = sheet.image && detail.seen ? [{ ...detail.seen }] : sheet.field && detail.pixel ? cellsAt(sheet, detail.pixel) : [];
+    if (!marks.length && !figure.marks?.length) return;
+    if (sheet.image && marks.length) {
+      const [{ x, y, width, height }] = sheet.matrices;
+      const [mark] = marks;
+      marks[0] = { x: x + mark.x * width, y: y + mark.y * height, width: mark.width * width, height: mark.height * height };
+    }
+    figure.marks = marks;
+    draw(figure);
+  };
+  addEventListener(POINTED, hear);
 }
 
 function styleOf(element) {
@@ -147,6 +200,15 @@ function draw(figure) {
   const context = canvas.getContext("2d");
   context.scale(scale, scale);
   paint(context, figure.sheet, width, styleOf(figure));
+  mark(context, figure, width);
+}
+
+function mark(context, { sheet, marks = [] }, width) {
+  const { unit, left } = placeIn(sheet, width);
+  for (const [colour, thickness] of [["black", 5], ["white", 2.5]]) {
+    Object.assign(context, { strokeStyle: colour, lineWidth: thickness });
+    for (const { x, y, width, height } of marks) context.strokeRect(left + unit * x, unit * y, unit * width, unit * height);
+  }
 }
 
 function save(figure) {
@@ -165,12 +227,25 @@ function save(figure) {
 
 function makeAlive(figure) {
   const canvas = figure.querySelector("canvas");
-  canvas.onpointermove = ({ offsetX, offsetY }) =>
-    showNote(figure, valueAt(figure.sheet, figure.clientWidth, offsetX, offsetY), offsetX, offsetY);
-  canvas.onpointerleave = () => showNote(figure);
+  canvas.onpointermove = ({ offsetX, offsetY }) => point(figure, [offsetX, offsetY]);
+  canvas.onpointerleave = () => point(figure, null);
+  canvas.onclick = ({ offsetX, offsetY }) => {
+    const hit = hitAt(figure.sheet, figure.clientWidth, offsetX, offsetY);
+    if (hit && figure.sheet.clicks) figure.choose("clicked", hit.matrix.name);
+  };
+  listen(figure);
   figure.querySelector("button").onclick = () => save(figure);
   figure.watcher = new ResizeObserver(() => draw(figure));
   figure.watcher.observe(figure);
+}
+
+/** Tells the value under the pointer, and again when another sheet comes under it. */
+function point(figure, place) {
+  figure.pointed = place;
+  const hit = place && hitAt(figure.sheet, figure.clientWidth, ...place);
+  if (hit) showNote(figure, said(hit), ...place);
+  else showNote(figure);
+  announce(figure, hit);
 }
 
 /** Shows a sheet once its photographs are decoded, unless another one is wanted by then.
@@ -195,12 +270,15 @@ function put(figure, sheet) {
   figure.sheet = sheet;
   makeRoom(figure, sheet);
   figure.querySelector("canvas").setAttribute("aria-label", sheet.label);
+  figure.querySelector("canvas").style.cursor = sheet.clicks ? "pointer" : "";
   if (figure.watcher) draw(figure);
   else makeAlive(figure);
+  if (figure.pointed) point(figure, figure.pointed);
 }
 
-export default function ({ data, parentElement }) {
+export default function ({ data, parentElement, setTriggerValue }) {
   const figure = parentElement.querySelector(".sheet");
+  figure.choose = setTriggerValue;
   if (!figure.sheet) makeRoom(figure, data); // so that nothing below moves when the first photograph has been decoded
   show(figure, unpacked(data));
 }

@@ -111,11 +111,25 @@ class Outline:
 
 
 @dataclass(frozen=True)
+class Field:
+    """What the cells of a sheet's matrices see of an image: cell 0 begins at pixel `start`, the next one `step` further, and
+    each sees `size` pixels, in both directions."""
+
+    start: int
+    step: int
+    size: int
+    height: int
+    width: int
+
+
+@dataclass(frozen=True)
 class Sheet:
     """A plane of `width` × `height` units, y downwards, shown in a strip `pixels` high.
 
     On a page too narrow for it the strip keeps its height, unless the sheet `shrinks`: otherwise everything below would move
     when one sheet replaces another.
+
+    Where it has a `field`, pointing at a cell frames its pixels on the sheets that are `image`s, and the other way round.
 
     What comes later is drawn over what came before: photographs, matrices, bars, discs, outlines, texts.
     """
@@ -130,6 +144,8 @@ class Sheet:
     photographs: list[Photograph] = field(default_factory=list)
     bars: list[Bar] = field(default_factory=list)
     shrinks: bool = False
+    field: Field | None = None
+    image: bool = False
 
     def data(self) -> dict[str, Any]:
         """The sheet as JSON: values as little-endian float32, palettes as 256 RGBA colours, both in base64."""
@@ -139,6 +155,8 @@ class Sheet:
             "height": self.height,
             "pixels": self.pixels,
             "shrinks": self.shrinks,
+            "field": vars(self.field) if self.field else None,
+            "image": self.image,
             "palettes": {scale: _base64(palette(scale)) for scale in used},
             "photographs": [vars(photograph) for photograph in self.photographs],
             "matrices": [_matrix_data(matrix) for matrix in self.matrices],

@@ -1,17 +1,23 @@
 """A grid of maps: the maps of a layer as one sheet, which a page and the command line draw alike."""
 
+import base64
+import io
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
+import PIL.Image
 from jaxtyping import Float, Int64
 from torch import Tensor
 
-from gpcore.drawing.sheets import Disc, Matrix, Outline, Sheet, Text
+from gpcore.drawing.sheets import Disc, Field, Matrix, Outline, Photograph, Sheet, Text
 from gpcore.drawing.theme import NEUTRAL
 
 GRID_HEIGHT = 310
 """Height in pixels, the same for every layer, so that the page does not move from layer to layer."""
+
+IMAGE_HEIGHT = 170
+"""Pixels of the image that the maps are of."""
 
 GAP = 0.1
 """Space between two maps, as a part of a map's width."""
@@ -39,6 +45,13 @@ class MapGrid:
     colour: str = NEUTRAL
     chosen: int | None = None
     weights: Float[Tensor, "channels rows columns"] | None = None
+    field: Field | None = None
+
+    @property
+    def names(self) -> list[str]:
+        """What each map is called under the pointer: its class, or its number."""
+        titles = (title.partition("\n")[0].partition("  ")[0] for title in self.titles)
+        return [f"map {title}" if title.isdecimal() else title for title in titles]
 
     @property
     def columns(self) -> int:
@@ -70,6 +83,22 @@ class MapGrid:
         return self.columns * (1 + GAP) - GAP + 2 * EDGE, self.rows * (1 + self.title_height) + EDGE
 
 
+def image_sheet(image: Float[Tensor, "1 channels height width"]) -> Sheet:
+    """The image itself, on which the cells that are pointed at frame what they see."""
+    height, width = image.shape[2:]
+    longest = max(height, width)
+    across, down = width / longest, height / longest
+    seen = Matrix(image[0].mean(0), 0, 1, "photograph", name="image", width=across, height=down)
+    if len(image[0]) == 1:
+        return Sheet(across, down, IMAGE_HEIGHT, [seen], image=True)
+    file = io.BytesIO()
+    pixels = (image[0] * 255).round().byte().permute(1, 2, 0).numpy()
+    PIL.Image.fromarray(pixels).save(file, "PNG")
+    source = "data:image/png;base64," + base64.b64encode(file.getvalue()).decode()
+    photograph = Photograph(source, across, down, [(0, 0)])
+    return Sheet(across, down, IMAGE_HEIGHT, [replace(seen, opacity=0)], photographs=[photograph], image=True)
+
+
 def grid_sheet(grid: MapGrid) -> Sheet:
     """All maps as one sheet, whatever their number, with the raw values under the pointer."""
     width, height = grid.size
@@ -81,6 +110,7 @@ def grid_sheet(grid: MapGrid) -> Sheet:
         discs=[] if grid.weights is None else [disc for place in range(len(grid.numbers)) for disc in _discs(grid, place)],
         outlines=_frame(grid),
         texts=[_title(grid, place) for place in range(len(grid.numbers))] + _dead_marks(grid),
+        field=grid.field,
     )
 
 
@@ -99,7 +129,7 @@ def _matrix(grid: MapGrid, place: int) -> Matrix:
     number = int(grid.numbers[place])
     low, high = grid.spans[number].tolist()
     left, top = grid.corner(place)
-    return Matrix(grid.maps[number], low, high, x=left, y=top, name=f"map {number}")
+    return Matrix(grid.maps[number], low, high, x=left, y=top, name=grid.names[place])
 
 
 def _title(grid: MapGrid, place: int) -> Text:

@@ -6,22 +6,29 @@ from torch import Tensor
 
 from gpcore.drawing import colour_scales
 from gpcore.drawing.panels import signed
+from gpcore.drawing.sheets import Field
 from gpcore.drawing.theme import POOL_COLOURS
 from gpcore.figures.map_grids import MapGrid
 from gpcore.insight import layer_maps
 from gpcore.insight.analysis import Analysis
+from gpcore.insight.evidence import cell_size, receptive_field
 
 
 def twin_grids(
-    looks: Sequence[Analysis], layer: int, classes: Sequence[str], scale: str = "layer", sort: bool = False
+    looks: Sequence[Analysis],
+    layer: int,
+    classes: Sequence[str],
+    scale: str = "layer",
+    sort: bool = False,
+    hidden: bool = False,
 ) -> list[MapGrid]:
-    """One grid for every look; with `sort` the maps that add most to the answer come first.
+    """One grid for every look; with `sort` the maps that add most to the answer come first, `hidden` leaves out the answer.
 
     Raises:
         InsightError: no such layer or scale.
     """
     spans = colour_scales.spans([look.maps(layer) for look in looks], scale)
-    return [_grid(look, layer, classes, span, sort) for look, span in zip(looks, spans, strict=True)]
+    return [_grid(look, layer, classes, span, sort and not hidden, hidden) for look, span in zip(looks, spans, strict=True)]
 
 
 def colour_of(look: Analysis) -> str:
@@ -29,10 +36,10 @@ def colour_of(look: Analysis) -> str:
     return POOL_COLOURS[look.network.pool_name]
 
 
-def _grid(look: Analysis, layer: int, classes: Sequence[str], spans: Tensor, sort: bool) -> MapGrid:
+def _grid(look: Analysis, layer: int, classes: Sequence[str], spans: Tensor, sort: bool, hidden: bool) -> MapGrid:
     maps = look.maps(layer)
     of_classes = layer == len(look.network.network) or (layer == look.network.class_maps_layer and look.network.has_class_maps)
-    values = look.contributions(layer) if of_classes or sort else None
+    values = look.contributions(layer) if (of_classes or sort) and not hidden else None
     numbers = layer_maps.order(values if sort else None, len(maps))
     return MapGrid(
         maps=maps,
@@ -41,13 +48,23 @@ def _grid(look: Analysis, layer: int, classes: Sequence[str], spans: Tensor, sor
         titles=[_title(number, classes if of_classes else None, values) for number in numbers.tolist()],
         dead=frozenset(layer_maps.dead(maps).nonzero()[:, 0].tolist()),
         colour=colour_of(look),
-        chosen=look.answer if of_classes else None,
+        chosen=look.answer if of_classes and not hidden else None,
         weights=look.evidence.weights if of_classes and layer == look.network.class_maps_layer else None,
+        field=_field(look, layer),
     )
+
+
+def _field(look: Analysis, layer: int) -> Field:
+    """What a cell of a layer sees of the image: behind a pooling, all of it."""
+    height, width = look.image.shape[2:]
+    if look.outputs[layer].ndim == 2:
+        return Field(0, 0, max(height, width), height, width)
+    seen = receptive_field(look.network, 0, 0, layer)
+    return Field(seen.top, cell_size(look.network, layer), seen.height, height, width)
 
 
 def _title(number: int, classes: Sequence[str] | None, values: Tensor | None) -> str:
     if values is None:
-        return str(number)
+        return classes[number] if classes else str(number)
     value = signed(values[number].item())
     return f"{classes[number]}\n{value}" if classes else f"{number}  {value}"

@@ -1,10 +1,11 @@
 """Selects the stores and runs that count, and those that a page shows first."""
 
 import functools
+from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
 
-from gpcore.recipe import RECIPES, Recipe
+from gpcore.recipe import HEAD_LABELS, RECIPES, Recipe
 from gpcore.runs.run import Run
 from gpcore.runs.store import Store
 
@@ -36,6 +37,42 @@ def follows_recipe(recipe: Recipe) -> bool:
     """Returns whether a recipe differs from its named recipe in head and seed alone; cached, since pages check all runs."""
     start = RECIPES.get(recipe.name)
     return start is not None and recipe == start.but(pool=recipe.pool, seed=recipe.seed)
+
+
+GROUPS = ("Yours", "Article", "Photographs", "Studies")
+"""What runs are for, in the order in which they are listed."""
+
+
+def listed(found: dict[str, Run], own: Path) -> dict[str, str]:
+    """What each run is, by key, grouped; those of the store `own` come first, the newest before the others."""
+    groups = {key: _group(run, own) for key, run in found.items()}
+    newest = sorted(found, key=lambda key: -found[key].record.created if groups[key] == "Yours" else 0.0)
+    keys = sorted(newest, key=lambda key: GROUPS.index(groups[key]))
+    titles = {key: f"{groups[key]} · {described(found[key].recipe)}" for key in keys}
+    counts = Counter(titles.values())
+    return {key: title if counts[title] == 1 else f"{title} ({found[key].id})" for key, title in titles.items()}
+
+
+@functools.lru_cache(maxsize=16_384)
+def described(recipe: Recipe) -> str:
+    """What a run of a recipe is, for example `GAP · modern · 5 epochs · seed 1`; datasets but FashionMNIST are named."""
+    dataset = "" if recipe.dataset == "fashion-mnist" else recipe.dataset
+    epochs = f"{recipe.epochs} epoch{'s' * (recipe.epochs > 1)}"
+    return " · ".join(filter(None, (HEAD_LABELS[recipe.pool], recipe.name, dataset, epochs, f"seed {recipe.seed}")))
+
+
+def _group(run: Run, own: Path) -> str:
+    if run.store.folder == own:
+        return "Yours"
+    if run.recipe.name in ("photo", "photographs"):
+        return "Photographs"
+    return "Article" if run.recipe.name == "article" else "Studies"
+
+
+def twin_of(first: Run, found: dict[str, Run]) -> str | None:
+    """The run that differs from another in its pooling alone: GMP for GAP, GAP for any other."""
+    wanted = first.recipe.but(pool="gmp" if first.recipe.pool == "gap" else "gap")
+    return next((key for key, run in found.items() if run.recipe == wanted), None)
 
 
 def default_pair(found: dict[str, Run], recipe: str = "article") -> tuple[str, str]:

@@ -36,6 +36,19 @@ def starved_classes(confusion: list[list[int]], classes: Sequence[str]) -> list[
     return sorted(found, key=lambda starved: starved.answered / starved.actual)
 
 
+def at_chance(confusion: list[list[int]]) -> str:
+    """A sentence where no more answers are right than a guess gets by chance, within two standard errors; else nothing."""
+    images = sum(map(sum, confusion))
+    chance = max(map(sum, confusion)) / images
+    right = sum(row[place] for place, row in enumerate(confusion)) / images
+    if right > chance + 2 * math.sqrt(chance * (1 - chance) / images):
+        return ""
+    return (
+        f"has learnt nothing yet: {right:.1%} of its answers are right, and always answering the commonest class gets "
+        f"{chance:.1%}. Train it for more epochs, or with smaller batches."
+    )
+
+
 def explained(starved: Sequence[Starved]) -> str:
     """What that means, in a sentence or two; empty where no class is starved."""
     if not starved:

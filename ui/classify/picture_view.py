@@ -12,7 +12,7 @@ from gpcore.figures.answer_sheets import answer_sheet
 from gpcore.figures.crop_box import box_of
 from gpcore.insight.answers import Answer
 from gpcore.runs.run import Run
-from ui import widgets
+from ui import stores, widgets
 from ui.classify import pictures as pictures
 from ui.classify.pictures import Picture
 from ui.components import show_sheet
@@ -41,7 +41,8 @@ def show_picture(picture: Picture, runs: Sequence[Run]) -> None:
     correct(picture)
     if st.button("Look inside both networks with this picture", icon=":material/grid_on:", key="look inside"):
         st.session_state.sent_picture = pictures.sent_on(picture)
-        st.switch_page(page_file("inside"))
+        first, second = map(stores.key_of, runs)
+        st.switch_page(page_file("inside"), query_params={"run": first, "run2": second})
     answers = [pictures.answered(picture, run) for run in runs]
     if any(answer.none_of_these for answer in answers):
         st.warning(

@@ -14,8 +14,11 @@ from torch import Tensor
 
 from gpcore.data.datasets import Dataset, scaled
 from gpcore.errors import GpcoreError, ImageError
-from ui import links
+from gpcore.figures.map_grids import image_sheet
+from ui import links, scrolling
+from ui.components import show_sheet
 from ui.inside.own_picture import own_picture
+from ui.wording import plain
 
 TEST, OWN = "Test image", "My picture"
 
@@ -46,7 +49,7 @@ def pick_image(dataset: Dataset, disagreements: Callable[[], Int64[Tensor, " fou
 
 def _pick_test_image(dataset: Dataset, disagreements: Callable[[], Int64[Tensor, " found"]]) -> Picked:
     last = len(dataset.test) - 1
-    links.explain_number("image", 0, last, "test image")
+    links.number_within("image", 0, last, "test image")
     links.explain_choice("class", [ANY, *dataset.classes], "class")
     index = st.number_input("Index", 0, last, min(2, last), key="image", bind="query-params")
     name = st.selectbox("Only class", [ANY, *dataset.classes], key="class", bind="query-params")
@@ -57,24 +60,29 @@ def _pick_test_image(dataset: Dataset, disagreements: Callable[[], Int64[Tensor,
         return found if label is None else found[dataset.test.labels[found] == label]
 
     buttons = st.container(horizontal=True, gap="xsmall")
-    for key, icon, explanation, choose in (
-        ("previous", "chevron_left", "the one before", lambda: _step(_of_class(dataset, label), index, -1)),
-        ("next", "chevron_right", "the next one", lambda: _step(_of_class(dataset, label), index, 1)),
-        ("random", "shuffle", "any image, at random", lambda: _by_chance(_of_class(dataset, label), index)),
-        ("differing", "compare_arrows", "one on which the two networks disagree", lambda: _by_chance(differing(), index)),
+    for key, icon, title, choose in (
+        ("previous", "chevron_left", "Previous", lambda: _step(_of_class(dataset, label), index, -1)),
+        ("next", "chevron_right", "Next", lambda: _step(_of_class(dataset, label), index, 1)),
+        ("random", "shuffle", "Random", lambda: _by_chance(_of_class(dataset, label), index)),
+        ("differing", "compare_arrows", "They disagree", lambda: _by_chance(differing(), index)),
     ):
-        buttons.button("", icon=f":material/{icon}:", help=explanation, key=key, on_click=_go, args=(choose,))
+        buttons.button(title, icon=f":material/{icon}:", key=key, on_click=_go, args=(choose,))
     actual = int(dataset.test.labels[index])
     return Picked(scaled(dataset.test.images[index : index + 1]), actual, f"Test image {index:,}: {dataset.classes[actual]}")
 
 
-def show_image(picked: Picked) -> None:
-    """Shows the image with square pixels."""
-    pixels = (picked.image[0] * 255).round().byte().permute(1, 2, 0).numpy()
-    factor = max(1, 224 // max(pixels.shape[:2]))
-    large = np.kron(pixels, np.ones((factor, factor, 1), np.uint8))
-    st.image(large[:, :, 0] if large.shape[2] == 1 else large, width=224)
-    st.markdown(f"**{picked.title}**")
+def show_image(picked: Picked, hidden: bool) -> None:
+    """The image, whose pixels answer to the cells of the maps; where answers are hidden, its class is not named."""
+    title = picked.title.partition(":")[0] if hidden else picked.title
+    show_sheet(image_sheet(picked.image), "image-sheet", title)
+    st.markdown(f"**{plain(title)}**")
+    if "gallery_left" in st.session_state:
+        st.button("Back to the gallery", icon=":material/arrow_downward:", type="tertiary", on_click=_back)
+
+
+def _back() -> None:
+    del st.session_state.gallery_left
+    scrolling.scroll_to("sections")
 
 
 def _go(choose: Callable[[], int]) -> None:

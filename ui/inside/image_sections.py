@@ -89,8 +89,8 @@ def _lay_over(scene: Scene, place: int) -> None:
     st.markdown(f"**{plain(scene.names[place])}: where {plain(name)} lies on the image**")
     show_sheet(figures.over_the_image(look, name), f"image-{place}", f"{scene.names[place]}-on-the-image")
     st.caption(
-        f"Solid: the pixels at the centre of the strongest cell (row {row}, column {column}). Dotted: its receptive field, "
-        f"{figures.field_size(look)}: all that it can depend on; the gradient shows on what it does."
+        f"Solid: the pixels at the centre of the strongest cell (row {row + 1}, column {column + 1}). Dotted: its "
+        f"receptive field, {figures.field_size(look)}: all that it can depend on; the gradient shows on what it does."
     )
 
 

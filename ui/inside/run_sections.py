@@ -12,6 +12,7 @@ from gpcore.insight import placement, swap
 from gpcore.insight.disagreement import Disagreement, Kind
 from gpcore.insight.history import lead
 from gpcore.training.evaluate import answers, output_of
+from ui import scrolling
 from ui.gallery import Item, show_gallery
 from ui.inside import computed
 from ui.inside.image_picker import TEST
@@ -219,6 +220,8 @@ def _gallery(scene: Scene, found: Disagreement, kind: Kind, label: int | None) -
 
 def _open(index: int) -> None:
     st.session_state.image, st.session_state.source = index, TEST
+    st.session_state.gallery_left = True
+    scrolling.scroll_to("workbench")
 
 
 def _line_rows(lines: list[PlotLine], value: str) -> list[dict[str, object]]:

@@ -1,5 +1,6 @@
 """The state of the *Inside* page: two runs, an epoch, a layer and an image, all of them in the URL."""
 
+import contextlib
 import dataclasses
 import time
 from collections.abc import Sequence
@@ -9,9 +10,11 @@ from functools import cached_property
 import streamlit as st
 
 from gpcore.data.datasets import Dataset
+from gpcore.errors import StoreError
 from gpcore.insight.analysis import Analysis
 from gpcore.insight.layer_maps import Layer
 from gpcore.insight.perturbation import UNCHANGED, Change, changed
+from gpcore.runs import selection
 from gpcore.runs.run import Run
 from gpcore.runs.selection import default_pair
 from ui import links, shared_networks, widgets
@@ -21,6 +24,9 @@ from ui.inside.image_picker import Picked
 
 SECONDS_PER_EPOCH = 0.6
 """How long each epoch is shown while the epochs play."""
+
+NEWER_SECONDS = 2.0
+"""Between two looks at whether a run that is being trained has gone on."""
 
 SCALES = {"each map": "map", "each network": "layer", "both": "both"}
 
@@ -60,7 +66,7 @@ def pick_runs(found: dict[str, Run]) -> tuple[Run, Run]:
     left, right = st.columns(2)
     links.explain_choice("run", found, "run")
     with left:
-        first = widgets.pick_run("First network", "run", found, first_default)
+        first = widgets.pick_run("First network", "run", found, first_default, lambda: _bring_twin(found))
     comparable = {key: run for key, run in found.items() if run.recipe.dataset == first.recipe.dataset}
     if first.recipe.dataset != found[second_default].recipe.dataset:
         second_default = default_pair(comparable)[1]
@@ -72,6 +78,12 @@ def pick_runs(found: dict[str, Run]) -> tuple[Run, Run]:
     return first, second
 
 
+def _bring_twin(found: dict[str, Run]) -> None:
+    """With another first network comes the one that it pairs with."""
+    if twin := selection.twin_of(found[st.session_state.run], found):
+        st.session_state.run2 = twin
+
+
 def pick_epoch(runs: Sequence[Run]) -> tuple[Snapshot, Snapshot]:
     """The epoch slider with its play button; a run that ended earlier stays at its last epoch.
 
@@ -79,7 +91,8 @@ def pick_epoch(runs: Sequence[Run]) -> tuple[Snapshot, Snapshot]:
     """
     kept = [computed.kept_epochs(run) for run in runs]
     begin, last = min(epochs[0] for epochs in kept), max(epochs[-1] for epochs in kept)
-    links.explain_number("epoch", begin, last, "epoch")
+    _follow_runs(tuple(run.id for run in runs), last)
+    links.number_within("epoch", begin, last, "epoch")
     if last > begin:
         epoch = _epoch_slider(begin, last)
     else:
@@ -91,14 +104,42 @@ def pick_epoch(runs: Sequence[Run]) -> tuple[Snapshot, Snapshot]:
     return first, second
 
 
+def _follow_runs(chosen: tuple[str, ...], last: int) -> None:
+    """Where the last epoch of other runs was shown, show the last of these; where these have gone on, stay."""
+    state = st.session_state
+    before, before_last = state.get("epochs_of", (chosen, last))
+    state.epochs_of = chosen, last
+    if last != before_last:
+        shown = state.get("epoch", before_last)
+        state.epoch = last if before != chosen and shown == before_last else shown
+
+
 def _epoch_slider(begin: int, last: int) -> int:
-    slider, button = st.columns([6, 1], vertical_alignment="bottom")
+    slider, button = st.columns([2.4, 1], vertical_alignment="bottom")
     playing = st.session_state.get("playing", False)
-    icon, explanation = (
-        (":material/pause:", "Stop here") if playing else (":material/play_arrow:", "Play the epochs, both networks in step")
-    )
-    button.button("", icon=icon, help=explanation, key="play", on_click=_toggle, args=(begin, last))
+    title, icon = ("Pause", ":material/pause:") if playing else ("Play", ":material/play_arrow:")
+    button.button(title, icon=icon, help="All epochs, both networks in step", key="play", on_click=_toggle, args=(begin, last))
     return slider.slider("Epoch", begin, last, last, key="epoch", bind="query-params")
+
+
+def offer_newer(snapshots: Sequence[Snapshot]) -> None:
+    """While a run is being trained: a button to its newest epoch, as soon as that is not the one that is shown."""
+    if any(snapshot.run.record.status == "running" for snapshot in snapshots) and not st.session_state.get("playing"):
+        st.fragment(_offer_newer, run_every=NEWER_SECONDS)(snapshots)
+
+
+def _offer_newer(snapshots: Sequence[Snapshot]) -> None:
+    with contextlib.suppress(StoreError):  # it was deleted: the next drawing of the page says so
+        newest = max(snapshot.run.store.run(snapshot.run.id).epochs_done for snapshot in snapshots)
+        _button_to(newest, max(snapshot.epoch for snapshot in snapshots))
+
+
+def _button_to(newest: int, shown: int) -> None:
+    def go() -> None:
+        st.session_state.epoch = newest
+
+    if newest > shown and st.button(f"A newer epoch is there: {newest}", icon=":material/fiber_new:", key="newer", on_click=go):
+        st.rerun()  # the whole page, not this fragment alone
 
 
 def _toggle(begin: int, last: int) -> None:
@@ -126,7 +167,7 @@ def _turn(last: int) -> None:
 def pick_change(image: Picked) -> Picked:
     """Returns the image with the visitor's changes."""
     height, width = image.image.shape[2:]
-    with st.expander("Try it on the image", icon=":material/tune:"):
+    with st.popover("Change the image", icon=":material/tune:"):
         right = st.slider("Shift right", -width // 2, width // 2, 0, key="right", bind="query-params")
         down = st.slider("Shift down", -height // 2, height // 2, 0, key="down", bind="query-params")
         angle = st.slider("Rotate (degrees)", -180, 180, 0, key="turn", bind="query-params")

@@ -84,9 +84,9 @@ def show_positions(found: dict[str, Run]) -> None:
     for run in runs:
         _check_takes_canvases(run, dataset)
     last = len(dataset.test) - 1
-    links.explain_number("item", 0, last, "test image")
-    links.explain_number("side", SMALLEST, SIDE, "an item's width")
-    links.explain_number("pieces", 0, MOST_PIECES, "pieces of clutter")
+    links.number_within("item", 0, last, "test image")
+    links.number_within("side", SMALLEST, SIDE, "an item's width")
+    links.number_within("pieces", 0, MOST_PIECES, "pieces of clutter")
     left, middle, right = st.columns(3)
     index = left.number_input("Test image", 0, last, 2, key="item", bind="query-params")
     side = middle.slider("Width of the item (pixels)", SMALLEST, SIDE, ITEM, key="side", bind="query-params")

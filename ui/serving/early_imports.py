@@ -1,8 +1,8 @@
 """Imports what pages need while a browser still fetches Streamlit's files: PyTorch takes seconds.
 
-Imports slow each other down, so a page's own come first: *Compare*, which opens first, draws its charts without PyTorch, and
-the others do without SciPy. This saves a second until the first chart (benchmarks/cold_start.py). A module that can't be
-imported here is left to the page that needs it, which then shows the error.
+Imports slow each other down, so a page's own come first: the first page and *Compare* draw theirs without PyTorch, and the
+others do without SciPy. This saves a second until the first chart (benchmarks/cold_start.py). A module that can't be imported
+here is left to the page that needs it, which then shows the error.
 """
 
 import contextlib
@@ -17,6 +17,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 
 NEEDED = {
     "": ["scipy.stats"],
+    "compare": ["scipy.stats"],
     "train": ["torch"],
     "inside": ["torch"],
     "classify": ["torch"],

@@ -18,7 +18,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 FOLDER = Path(streamlit.__file__).parent / "static" / "static" / "js"
 
-FIRST = ("Html", "DataFrame", "Selectbox", "BidiComponent", "DownloadButton", "Multiselect", "Metric")
+FIRST = ("Html", "PageLink", "DataFrame", "Selectbox", "BidiComponent", "DownloadButton", "Multiselect", "Metric")
 """Streamlit's names for the kinds of elements that pages begin with."""
 
 FOR_GOOD = "public, immutable, max-age=31536000"

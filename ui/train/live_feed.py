@@ -46,6 +46,7 @@ def _answer(folder: Any, chosen: Sequence[str], seen: str | None) -> dict[str, A
     active = store.active()
     trouble = start_workers(store) if active else ""
     shown = [store.run(run) for run in chosen]
+    listed = [*shown, *(run for run in active if run.id not in chosen)][: max(LISTED, len(shown))]
     now = situation(active, trouble)
     version = _digest([now, [(run.id, run.title, run.progress, run.epochs_done) for run in (*active, *shown)]])
     if version == seen:
@@ -56,8 +57,8 @@ def _answer(folder: Any, chosen: Sequence[str], seen: str | None) -> dict[str, A
         "situation": now,
         "version": version,
         "active": bool(active),
-        "runs": [_progress(run, active) for run in active[:LISTED]],
-        "more": max(0, len(active) - LISTED),
+        "runs": [_progress(run, active) for run in listed],
+        "more": sum(run not in listed for run in active),
         "charts": [chart(traces).to_json() for chart in drawn],
     }
 
@@ -83,7 +84,9 @@ def _digest(values: Any) -> str:
 def _progress(run: RunRecord, active: Sequence[RunRecord]) -> dict[str, Any]:
     queued = [other.id for other in active if other.status == "queued"]
     doing = f"number {queued.index(run.id) + 1} in the queue" if run.id in queued else _doing(run)
-    return {"id": run.id, "title": run.title, "done": run.done, "doing": doing}
+    if run not in active:
+        doing = run.status
+    return {"id": run.id, "title": run.title, "done": run.done, "doing": doing, "active": run in active}
 
 
 def _doing(run: RunRecord) -> str:

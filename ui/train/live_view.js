@@ -59,10 +59,11 @@ function showProgress(place, { runs, more }) {
 }
 
 function showRun(row, run) {
-  if (row.className !== "run" || !row.firstElementChild) {
+  if (!row.classList.contains("run") || !row.firstElementChild) {
     row.className = "run";
     row.innerHTML = '<strong></strong><span></span><div class="bar" role="progressbar"><div></div></div>';
   }
+  row.classList.toggle("idle", !run.active); // its bar keeps its place, so that no button moves when the run goes on
   const [title, doing, bar] = row.children;
   title.textContent = run.title;
   doing.textContent = ` · ${run.doing}`;

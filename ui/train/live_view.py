@@ -10,7 +10,7 @@ from gpcore.drawing import charts
 from gpcore.errors import GpcoreError
 from gpcore.runs.run import Run
 from gpcore.runs.store import Store
-from gpcore.verdicts.starvation import explained, starved_classes
+from gpcore.verdicts.starvation import at_chance, explained, starved_classes
 from ui import started_workers, stores
 from ui.train.live_feed import situation, start_workers
 from ui.wording import plain
@@ -37,6 +37,7 @@ CSS = """
 .live .bar { height: 8px; margin-top: 4px; border-radius: 4px; overflow: hidden;
   background: var(--st-secondary-background-color); }
 .live .bar div { height: 100%; background: var(--st-primary-color); }
+.live .idle .bar { visibility: hidden; }
 .live p { opacity: 0.65; }
 .live summary { cursor: pointer; margin-bottom: 8px; }
 """
@@ -84,5 +85,8 @@ def _explain(chosen: Sequence[str]) -> None:
         for run in [store.run(run) for run in chosen]:
             if notice := run.progress.get("notice"):
                 st.warning(f"**{plain(run.title)}**: {notice}")
-            if run.last and (sentence := explained(starved_classes(run.last.confusion, Run(store, run).classes))):
+            if not run.last:
+                continue
+            sentence = at_chance(run.last.confusion) or explained(starved_classes(run.last.confusion, Run(store, run).classes))
+            if sentence:
                 st.info(f"**{plain(run.title)}** {sentence}", icon=":material/trending_flat:")

@@ -1,7 +1,9 @@
 """What can be done with the runs of the Train page: choose, stop, resume, extend, repeat, rename and delete them."""
 
+import tempfile
 from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager
+from pathlib import Path
 from typing import Any, get_args
 
 import pandas as pd
@@ -11,6 +13,7 @@ from gpcore.errors import GpcoreError
 from gpcore.recipe import Pool
 from gpcore.runs import launcher
 from gpcore.runs.records import RunRecord
+from gpcore.runs.run import Run
 from gpcore.runs.store import Store
 from ui import links, stores
 from ui.wording import duration, plain
@@ -47,8 +50,13 @@ def _default(records: Sequence[RunRecord]) -> list[RunRecord]:
     return [run for run in records if run in chosen or run.pair in pairs][:SHOWN]
 
 
-def show_actions(run: RunRecord) -> None:
-    """Shows a run's state and its possible actions."""
+def twin_of(run: RunRecord, shown: Sequence[RunRecord]) -> RunRecord:
+    """The other run of its pair, if that is shown and has an epoch; else the run itself."""
+    return next((each for each in shown if run.pair and each.pair == run.pair and each != run and each.epochs_done), run)
+
+
+def show_actions(run: RunRecord, twin: RunRecord) -> None:
+    """How a run stands, and all that can be done with it now, beside `twin` where two are looked at."""
     accuracy = f" · {run.last.validation_accuracy:.1%}" if run.last else ""
     figures = f"{run.epochs_done} of {run.recipe.epochs} epochs{accuracy}"  # the live part shows them for a run in training
     state = f"{MARKS[run.status]}-badge[{run.status}] {figures if run.status not in ('queued', 'running') else ''}"
@@ -63,8 +71,44 @@ def show_actions(run: RunRecord) -> None:
         _ask_pool(run)
         _ask_title(run)
         _ask_deletion(run)
+    if run.epochs_done:
+        show_ways_on(run, twin)
     if run.error:
         st.error(f"It {'failed' if run.status == 'failed' else 'was ended'}: {run.error}", icon=":material/error:")
+
+
+def show_ways_on(run: RunRecord, twin: RunRecord) -> None:
+    """What a trained run is good for: the pages that look into it, and its network as a file; `twin` is set beside it."""
+    first, second = (f"{stores.own_store_folder().name}/{each.id}" for each in (run, twin))
+    pages: dict[str, tuple[str, str, dict[str, str | list[str]]]] = {
+        "inside": ("Look inside", "grid_on", {"run": first, "run2": second}),
+        "compare": ("Compare", "balance", {"runs": list(dict.fromkeys([first, second]))}),
+        "classify": ("Classify with it", "photo_camera", {"first": first, "second": second}),
+    }
+    with st.container(horizontal=True, key=f"ways-{run.id}"):
+        for page, (title, icon, asked) in pages.items():
+            if st.button(title, key=f"{page}-{run.id}", icon=f":material/{icon}:", type="tertiary"):
+                st.switch_page(links.page_file(page), query_params=asked)
+        st.download_button(
+            "Export ONNX",
+            lambda: as_onnx(run),
+            f"{run.id}.onnx",
+            key=f"onnx-{run.id}",
+            icon=":material/download:",
+            type="tertiary",
+            on_click="ignore",
+        )
+
+
+def as_onnx(record: RunRecord) -> bytes:
+    """A trained run's network as an ONNX file."""
+    from gpcore.nets.onnx import write_onnx  # and PyTorch's exporter, which nothing else here needs
+
+    run = Run(stores.own_store(), record)
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "network.onnx"
+        write_onnx(run.network(), run.image_shape, path)
+        return path.read_bytes()
 
 
 def _button(run: RunRecord, title: str, icon: str, action: Callable[[Store, str], object], help_: str) -> None:
