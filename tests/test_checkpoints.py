@@ -13,12 +13,13 @@ import article
 import pytest
 import safetensors
 import safetensors.torch
+import tiny
 import torch
 
 from gpcore import open_run
 from gpcore.atomic_files import publish
 from gpcore.errors import CheckpointError
-from gpcore.nets.checkpoints import load_weights, read_tensors, staged, write_tensors
+from gpcore.nets.checkpoints import load_weights, read_tensors, staged
 from gpcore.nets.convnet import ConvNet
 from gpcore.nets.weights_header import read_metadata
 from gpcore.recipe import Recipe
@@ -27,7 +28,7 @@ from gpcore.recipe import Recipe
 @pytest.fixture
 def weights(tmp_path: Path) -> Path:
     path = tmp_path / "run" / "epoch-001.safetensors"
-    write_tensors(path, ConvNet("gap", seed=1).state_dict(), {"recipe": "{}"})
+    tiny.write_tensors(path, ConvNet("gap", seed=1).state_dict(), {"recipe": "{}"})
     return path
 
 
@@ -190,10 +191,11 @@ import signal, sys, torch
 from pathlib import Path
 from gpcore.errors import CheckpointError
 from gpcore.atomic_files import publish
-from gpcore.nets.checkpoints import write_tensors
+from gpcore.nets.checkpoints import staged
 signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
 try:
-    write_tensors(Path(sys.argv[1]), {"value": torch.ones(5000)}, {})
+    with staged(Path(sys.argv[1]), {"value": torch.ones(5000)}, {}) as temporary:
+        publish(temporary, Path(sys.argv[1]))
 except CheckpointError as error:
     print(error)
 """
@@ -224,10 +226,10 @@ def full_disk(tmp_path: Path):
 
 def test_a_full_disk_is_one_clear_sentence(full_disk):
     path = full_disk / "weights.safetensors"
-    write_tensors(path, {"value": torch.ones(1000)}, {})
+    tiny.write_tensors(path, {"value": torch.ones(1000)}, {})
     before = path.read_bytes()
     with pytest.raises(CheckpointError) as caught:
-        write_tensors(path, ConvNet("gap").state_dict(), {})
+        tiny.write_tensors(path, ConvNet("gap").state_dict(), {})
     assert sentence(caught).startswith(f"Could not write {path}: No space left on device. Free some space")
     assert path.read_bytes() == before
     assert [found.name for found in full_disk.iterdir()] == [path.name]
@@ -236,5 +238,5 @@ def test_a_full_disk_is_one_clear_sentence(full_disk):
 def test_a_folder_that_cannot_be_made_is_one_clear_sentence(tmp_path):
     (tmp_path / "file").touch()
     with pytest.raises(CheckpointError) as caught:
-        write_tensors(tmp_path / "file" / "weights.safetensors", {"value": torch.ones(1)}, {})
+        tiny.write_tensors(tmp_path / "file" / "weights.safetensors", {"value": torch.ones(1)}, {})
     assert "Could not write" in sentence(caught)

@@ -7,11 +7,12 @@ from pathlib import Path
 
 import article
 import pytest
+import tiny
 import torch
 
 from gpcore.data.datasets import Dataset, Split
 from gpcore.errors import DatasetError, TrainingError
-from gpcore.nets.checkpoints import load_weights, read_tensors, write_tensors
+from gpcore.nets.checkpoints import load_weights, read_tensors
 from gpcore.recipe import ARTICLE, MODERN, Recipe
 from gpcore.training import fit as fitting
 from gpcore.training.evaluate import evaluate
@@ -159,7 +160,7 @@ def saved(state: TrainingState, path: Path) -> dict[str, int]:
     tensors = {f"weights.{name}": value for name, value in state.network.state_dict().items()}
     for number, moments in state.optimizer.state_dict()["state"].items():
         tensors |= {f"adam.{number}.{name}": value for name, value in moments.items()}
-    write_tensors(path, tensors, {})
+    tiny.write_tensors(path, tensors, {})
     return {"step": state.step, "epoch": state.epoch}
 
 

@@ -16,7 +16,7 @@ import tiny
 
 from gpcore.data.datasets import Dataset, load_dataset
 from gpcore.errors import ClaimLostError, DatasetError, StoreError, TrainingError
-from gpcore.nets.checkpoints import read_tensors, write_tensors
+from gpcore.nets.checkpoints import read_tensors
 from gpcore.recipe import Recipe
 from gpcore.runs import claims, database, worker
 from gpcore.runs.store import Store
@@ -232,7 +232,7 @@ def test_a_loss_that_is_no_number_fails_the_run_with_epoch_and_reason(store, ima
     (path,) = store.run_folder(claim.run).glob("state-*.safetensors")
     tensors, metadata = read_tensors(path)
     tensors["weights.network.0.weight"][0] = float("nan")  # as a learning rate that is far too high leaves them
-    write_tensors(path, tensors, metadata)
+    tiny.write_tensors(path, tensors, metadata)
     before = list(store.batch_losses(claim.run))
     with pytest.raises(TrainingError):
         train(store, store.claim(claim.run))

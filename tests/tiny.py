@@ -12,14 +12,22 @@ from dataclasses import asdict
 from pathlib import Path
 
 import PIL.Image
+from torch import Tensor
 
+from gpcore.atomic_files import publish
 from gpcore.data.datasets import Dataset
-from gpcore.nets.checkpoints import read_tensors
+from gpcore.nets.checkpoints import read_tensors, staged
 from gpcore.recipe import MODERN, Recipe
 from gpcore.runs import worker
 from gpcore.runs.store import Store
 
 ROOT = Path(__file__).parent.parent
+
+
+def write_tensors(path: Path, tensors: dict[str, Tensor], metadata: dict[str, str]) -> None:
+    """Writes a safetensors file as a worker does."""
+    with staged(path, tensors, metadata) as temporary:
+        publish(temporary, path)
 
 
 def make_folder(fashion: Dataset, folder: Path, images: int = 60) -> Path:

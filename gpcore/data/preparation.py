@@ -118,19 +118,19 @@ def prepare(photo: Photo, correction: Correction = AUTOMATIC, found: Found | Non
     part, window = _cropped(photo, correction.box)
     if part.opaque is None and correction.foreground == "automatic" and _ground_is_plain(part.pixels):
         kind: Kind = "product picture"
-        mask, widths = _unlike_ground(part.pixels), (1.0,)
+        mask, width = _unlike_ground(part.pixels), 1.0
     else:
         kind = "photograph"
-        mask, widths = _chosen(part, window, correction.foreground, found or Found()), (NARROWING,)
+        mask, width = _chosen(part, window, correction.foreground, found or Found()), NARROWING
     levels = _levels(part.pixels, mask, kind, correction.polarity)
-    views = np.stack([_on_canvas(levels, mask, width, kind) for width in widths])
+    image = _on_canvas(levels, mask, width, kind)
     steps = (
         Step("as it is", photo.pixels),
         Step("the object", np.where(mask[..., None], part.pixels, 255).astype(np.uint8)),
         Step("grey, negated, stretched", np.rint(np.where(mask, levels, 0)).astype(np.uint8)),
-        Step("28×28", views[0]),
+        Step("28×28", image),
     )
-    return Prepared(kind, views[0], views, _seen(mask, widths[0], window), steps)
+    return Prepared(kind, image, image[None], _seen(mask, width, window), steps)
 
 
 def is_dataset_image(photo: Photo) -> bool:

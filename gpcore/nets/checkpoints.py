@@ -12,21 +12,10 @@ import safetensors.torch
 import torch
 from torch import Tensor, nn
 
-from gpcore.atomic_files import publish
 from gpcore.errors import CheckpointError
 
 CHECKSUM = "sha256"
 """The metadata key for the checksum of a file's tensors; the format itself has none."""
-
-
-def write_tensors(path: Path, tensors: dict[str, Tensor], metadata: dict[str, str]) -> None:
-    """Writes a safetensors file atomically: even if the process or the power fails, it is complete or absent.
-
-    Raises:
-        CheckpointError: the disk is full or can't be written; an existing file is untouched.
-    """
-    with staged(path, tensors, metadata) as temporary:
-        publish(temporary, path)
 
 
 @contextlib.contextmanager
