@@ -34,10 +34,10 @@ def test_every_run_is_a_strong_line_and_a_thin_one(curves: list[Curve]) -> None:
 
 
 def test_the_article_is_marked_once_for_each_pooling(curves: list[Curve]) -> None:
-    marks = [line for line in accuracies(curves, milestones=True).lines if line.said]
+    marks = [line for line in accuracies(curves, milestones=True).lines if line.notes]
     assert [mark.name for mark in marks] == ["the article's GAP", "the article's GMP"]
-    assert marks[0].said == [point.words for point in ARTICLE_MILESTONES["gap"]]
-    assert not any(line.said for line in accuracies(curves).lines)
+    assert marks[0].notes == [point.words for point in ARTICLE_MILESTONES["gap"]]
+    assert not any(line.notes for line in accuracies(curves).lines)
 
 
 def test_runs_of_one_pooling_share_its_colour_and_differ_in_the_stroke(curves: list[Curve]) -> None:

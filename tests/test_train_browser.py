@@ -57,7 +57,7 @@ def wait_for_curves(page: Page) -> None:
 
 def drawn_runs(page: Page) -> list[str]:
     return page.locator(CHART).evaluate(
-        "(chart) => chart.told.lines.filter((line) => line.x.length > 10).map((line) => line.name)"
+        "(chart) => chart.chart.lines.filter((line) => line.x.length > 10).map((line) => line.name)"
     )
 
 

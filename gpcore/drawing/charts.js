@@ -1,5 +1,5 @@
-// Draws a chart (charts.py) with uPlot: `showChart` puts it into a place, or new numbers into the one that is there. Its legend
-// names the curves, reads them under the pointer, and hides one at a click; a button saves the chart as PNG.
+// Draws a chart (charts.py) with uPlot: `showChart` adds it to a place, or updates the existing one. Its legend names the curves,
+// shows their values under the pointer, and hides one at a click; a button saves the chart as PNG.
 
 const HEIGHT = 320;
 const SAVED_SCALE = 3;
@@ -22,41 +22,41 @@ const CHART = `
   <button type="button" class="save" title="Save as PNG" aria-label="Save as PNG">↓</button>`;
 
 function showChart(place, chart) {
-  const there = [...place.children].find((figure) => figure.told?.name === chart.name);
+  const there = [...place.children].find((figure) => figure.chart?.name === chart.name);
   const figure = there ?? makeFigure(place, chart);
   const lines = JSON.stringify(chart.lines);
   if (figure.drawn === lines) return;
-  Object.assign(figure, { told: chart, drawn: lines });
+  Object.assign(figure, { chart, drawn: lines });
   redraw(figure);
 }
 
 function makeFigure(place, chart) {
   const figure = Object.assign(document.createElement("div"), { className: `chart ${chart.name}`, innerHTML: CHART });
-  Object.assign(figure, { told: chart, hiddenNames: new Set() });
+  Object.assign(figure, { chart, hiddenNames: new Set() });
   figure.querySelector(".save").onclick = () => save(figure);
   place.append(figure);
   new ResizeObserver(() => redraw(figure)).observe(figure);
   return figure;
 }
 
-/** Draws what a figure was told last: new numbers into the plot that is there, if it is a plot of the same runs. */
+/** Draws a figure's chart: updates the numbers of the existing plot if it shows the same runs. */
 function redraw(figure) {
-  const { told, clientWidth: width } = figure;
-  const empty = told.lines.every((line) => !line.x.length);
-  figure.querySelector(".promise").textContent = empty ? told.promise : "";
+  const { chart, clientWidth: width } = figure;
+  const empty = chart.lines.every((line) => !line.x.length);
+  figure.querySelector(".promise").textContent = empty ? chart.promise : "";
   if (!width) return;
-  const made = JSON.stringify([told.lines.map(({ name, colour, dash, low }) => [name, colour, dash, !low]), empty]);
-  if (figure.made !== made) {
+  const structure = JSON.stringify([chart.lines.map(({ name, colour, dash, low }) => [name, colour, dash, !low]), empty]);
+  if (figure.structure !== structure) {
     figure.plot?.destroy();
     figure.zoomed = false;
     figure.plot = empty ? null : makePlot(figure, width, figure.querySelector(".plot"));
     nameLines(figure);
-    figure.made = made;
+    figure.structure = structure;
   }
   if (!figure.plot) return;
   if (figure.plot.width !== width) figure.plot.setSize({ width, height: HEIGHT });
   const { min, max } = figure.plot.scales.x;
-  figure.plot.setData(tableOf(told), !figure.zoomed);
+  figure.plot.setData(tableOf(chart), !figure.zoomed);
   if (figure.zoomed) figure.plot.setScale("x", { min, max });
   read(figure);
 }
@@ -65,9 +65,9 @@ function tableOf({ lines }) {
   return uPlot.join(lines.map(({ x, y, low, high }) => (low ? [x, y, low, high] : [x, y])));
 }
 
-/** A plot of what a figure was told, all of it `scale` times as large as on the page. */
+/** Creates a plot of a figure's chart, `scale` times as large as on the page. */
 function makePlot(figure, width, target, scale = 1) {
-  const chart = figure.told;
+  const chart = figure.chart;
   const ink = () => getComputedStyle(figure).color;
   const grid = { stroke: "rgba(128, 135, 146, 0.22)", width: scale };
   const font = `${12 * scale}px sans-serif`;
@@ -118,12 +118,12 @@ function makePlot(figure, width, target, scale = 1) {
   return plot;
 }
 
-function seriesOf({ told, hiddenNames }, scale) {
+function seriesOf({ chart, hiddenNames }, scale) {
   const series = [{}];
   const bands = [];
-  for (const line of told.lines) {
+  for (const line of chart.lines) {
     const shared = { label: line.name, show: !hiddenNames.has(line.name), spanGaps: true };
-    series.push({ ...shared, ...(line.said ? circles(line, scale) : stroke(line, told.x, scale)) });
+    series.push({ ...shared, ...(line.notes ? circles(line, scale) : stroke(line, chart.x, scale)) });
     if (!line.low) continue;
     bands.push({ series: [series.length + 1, series.length], fill: `${line.colour}2e` });
     const bound = { ...shared, stroke: "transparent", width: 0, points: { show: false } };
@@ -149,7 +149,7 @@ function circles(line, scale) {
 }
 
 function namedLines(figure) {
-  return figure.told.lines.filter((line) => !line.minor);
+  return figure.chart.lines.filter((line) => !line.minor);
 }
 
 function nameLines(figure) {
@@ -160,10 +160,10 @@ function nameLines(figure) {
 function keyOf(figure, line) {
   const key = Object.assign(document.createElement("button"), { type: "button", title: "Hide or show" });
   const mark = Object.assign(document.createElement("i"), { style: `border-color: ${line.colour}` });
-  if (line.said) mark.className = "circle";
+  if (line.notes) mark.className = "circle";
   else if (line.dash.length) mark.style.borderTopStyle = line.dash[0] > 3 ? "dashed" : "dotted";
   key.append(mark, `${line.name} `);
-  if (!line.said) key.append(document.createElement("b"));
+  if (!line.notes) key.append(document.createElement("b"));
   if (minorOf(figure, line)) key.append(" ", document.createElement("small"));
   key.setAttribute("aria-pressed", !figure.hiddenNames.has(line.name));
   key.onclick = () => {
@@ -176,40 +176,40 @@ function keyOf(figure, line) {
   return key;
 }
 
-function minorOf({ told }, { name }) {
-  return told.lines.find((line) => line.minor && line.name === name);
+function minorOf({ chart }, { name }) {
+  return chart.lines.find((line) => line.minor && line.name === name);
 }
 
-/** Writes above a chart what each curve is under the pointer. */
+/** Writes each curve's value under the pointer above the chart. */
 function read(figure) {
-  const { told, plot } = figure;
+  const { chart, plot } = figure;
   if (!plot) return;
   const at = plot.cursor.left >= 0 ? plot.data[0][plot.posToIdx(plot.cursor.left)] : null;
-  const form = FORMS[told.form];
-  const said = at === null || at === undefined ? [] : [`${told.x} ${at.toLocaleString("en")}`];
+  const form = FORMS[chart.form];
+  const texts = at === null || at === undefined ? [] : [`${chart.x} ${at.toLocaleString("en")}`];
   namedLines(figure).forEach((line, number) => {
     const [strong, thin] = ["b", "small"].map((tag) => figure.querySelector(".legend").children[number]?.querySelector(tag));
-    if (strong) strong.textContent = said.length ? valueAt(line, at, form) : "";
-    if (thin) thin.textContent = said.length ? valueAt(minorOf(figure, line), at, form) : "";
-    const words = line.said?.[line.x.indexOf(at)];
-    if (words && said.length) said.push(`${line.name} ${words}`);
+    if (strong) strong.textContent = texts.length ? valueAt(line, at, form) : "";
+    if (thin) thin.textContent = texts.length ? valueAt(minorOf(figure, line), at, form) : "";
+    const words = line.notes?.[line.x.indexOf(at)];
+    if (words && texts.length) texts.push(`${line.name} ${words}`);
   });
-  figure.querySelector(".read").textContent = said.join(" · ");
+  figure.querySelector(".read").textContent = texts.join(" · ");
 }
 
-/** The last value up to x: the point itself may have been joined with its neighbours; the slower of two runs has none yet. */
+/** Returns the last value up to x: the point may be merged with its neighbours, and a slower run has none yet. */
 function valueAt(line, x, form) {
   const place = line.x.findLastIndex((step) => step <= x);
   return place < 0 || x > 2 * line.x.at(-1) - (line.x.at(-2) ?? 0) ? "–" : form(line.y[place]);
 }
 
-/** The chart as it is shown, with the names of its curves above, on the page's own ground. */
+/** Saves the chart as shown, with the names of its curves above, on the page's background. */
 async function save(figure) {
   if (!figure.plot) return;
   const { min, max } = figure.plot.scales.x;
   const copy = makePlot(figure, figure.plot.width, document.createElement("div"), SAVED_SCALE);
   copy.setScale("x", { min, max });
-  await new Promise(requestAnimationFrame); // uPlot draws once what it was told before
+  await new Promise(requestAnimationFrame); // uPlot draws pending changes once
   const drawn = copy.ctx.canvas;
   const unit = drawn.width / figure.plot.width; // device pixels of the picture for a pixel of the page
   const names = namedLines(figure).filter(({ name }) => !figure.hiddenNames.has(name));
@@ -229,5 +229,5 @@ async function save(figure) {
     context.fillText(name, 38 * unit, middle);
   });
   copy.destroy();
-  saveCanvas(picture, figure.told.y.replaceAll(" ", "-"));
+  saveCanvas(picture, figure.chart.y.replaceAll(" ", "-"));
 }

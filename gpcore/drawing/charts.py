@@ -20,7 +20,7 @@ DIGITS = 5
 class Line:
     """A curve; `low` and `high` bound a band around it, `minor` ones are drawn thin and not named.
 
-    If `said` has a text for each point, the points are drawn as open circles without a curve.
+    If `notes` has a text for each point, the points are drawn as open circles without a curve.
     """
 
     name: str
@@ -31,7 +31,7 @@ class Line:
     low: Sequence[float] | None = None
     high: Sequence[float] | None = None
     minor: bool = False
-    said: Sequence[str] | None = None
+    notes: Sequence[str] | None = None
 
 
 @dataclass(frozen=True)

@@ -1,11 +1,11 @@
-// Puts an SVG on the page, tells what its marks say under the pointer, and saves it as PNG.
+// Puts an SVG on the page, shows its marks' notes under the pointer, and saves it as PNG.
 
 const SAVED_SCALE = 3;
 
-/** A browser shows a title after a second, and on a touch screen never: so it becomes a note of our own. */
+/** Turns titles into our own notes: a browser shows a title after a second, and on a touch screen never. */
 function takeTitles(drawing) {
   for (const title of drawing.querySelectorAll("title")) {
-    title.parentElement.dataset.said = title.textContent;
+    title.parentElement.dataset.note = title.textContent;
     title.remove();
   }
 }
@@ -42,7 +42,7 @@ export default function ({ data, parentElement }) {
   takeTitles(drawing);
   drawing.onpointermove = drawing.onpointerdown = ({ target, clientX, clientY }) => {
     const { left, top } = drawing.getBoundingClientRect();
-    showNote(drawing, target.dataset.said, clientX - left, clientY - top);
+    showNote(drawing, target.dataset.note, clientX - left, clientY - top);
   };
   drawing.onpointerleave = () => showNote(drawing);
   drawing.querySelector("button").onclick = () => save(drawing, data.name);

@@ -30,7 +30,7 @@ class Mark:
     """One value, and the text that appears under the pointer."""
 
     value: float
-    said: str
+    note: str
 
 
 @dataclass(frozen=True)
@@ -84,11 +84,11 @@ class Rows:
         for number, row in enumerate(self.rows):
             middle = TOP + ROW_HEIGHT * (number + 0.5)
             inside += [_text("-10", middle + 4.5, row.name, "end"), *_row(row, middle, across)]
-        said = f"{self.scale}: " + "; ".join(f"{row.name} {row.mean.said}" for row in self.rows if row.mean)
+        label = f"{self.scale}: " + "; ".join(f"{row.name} {row.mean.note}" for row in self.rows if row.mean)
         # The names are in the margin: inside an SVG a length can't be "100 % minus some pixels".
         style = f"display: block; overflow: visible; margin-left: {left:g}px; width: calc(100% - {left + RIGHT:g}px)"
         return (
-            f'<svg xmlns="http://www.w3.org/2000/svg" role="img" aria-label={quoteattr(said)} height="{self.height}" '
+            f'<svg xmlns="http://www.w3.org/2000/svg" role="img" aria-label={quoteattr(label)} height="{self.height}" '
             f'style="{style}" fill="currentColor" font-size="13">{"".join(inside)}</svg>'
         )
 
@@ -119,11 +119,11 @@ def _row(row: DotRow, y: float, across: Callable[[float], str]) -> list[str]:
         drawn.append(_line(low, high, y, y, row.colour, 2.5))
         drawn += [_line(end, end, y - 5, y + 5, row.colour, 2.5) for end in (low, high)]
     drawn += [
-        f'<circle cx="{across(dot.value)}" cy="{y:g}" r="4.5" fill="{row.colour}" opacity="0.45">{_title(dot.said)}</circle>'
+        f'<circle cx="{across(dot.value)}" cy="{y:g}" r="4.5" fill="{row.colour}" opacity="0.45">{_title(dot.note)}</circle>'
         for dot in row.dots
     ]
     if row.mean:
-        diamond = f'<path d="M0 -7 7 0 0 7 -7 0Z" fill="{row.colour}">{_title(row.mean.said)}</path>'
+        diamond = f'<path d="M0 -7 7 0 0 7 -7 0Z" fill="{row.colour}">{_title(row.mean.note)}</path>'
         drawn.append(f'<svg x="{across(row.mean.value)}" y="{y:g}" overflow="visible">{diamond}</svg>')
     return drawn
 
@@ -136,5 +136,5 @@ def _text(x: str, y: float, text: str, anchor: str) -> str:
     return f'<text x="{x}" y="{y:g}" text-anchor="{anchor}">{escape(text)}</text>'
 
 
-def _title(said: str) -> str:
-    return f"<title>{escape(said)}</title>"
+def _title(label: str) -> str:
+    return f"<title>{escape(label)}</title>"

@@ -42,7 +42,7 @@ def _milestones(pools: Iterable[Pool]) -> list[Line]:
             [],
             [point.epoch for point in points],
             [point.accuracy for point in points],
-            said=[point.words for point in points],
+            notes=[point.words for point in points],
         )
         for pool in pools
         if (points := ARTICLE_MILESTONES.get(pool))

@@ -37,5 +37,5 @@ def times(reached: Sequence[Reached], device: str | None) -> tuple[Rows, Rows]:
 def _row(head: Reached, numbers: Mapping[int, float], unit: str) -> DotRow:
     dots = [Mark(value, f"seed {seed}: {value:.4g} {unit}") for seed, value in numbers.items()]
     mean = fmean(numbers.values()) if numbers else None
-    told = Mark(mean, f"mean {mean:.4g} {unit}") if mean is not None else None
-    return DotRow(HEAD_LABELS[head.pool], POOL_COLOURS[head.pool], dots, told)
+    average = Mark(mean, f"mean {mean:.4g} {unit}") if mean is not None else None
+    return DotRow(HEAD_LABELS[head.pool], POOL_COLOURS[head.pool], dots, average)

@@ -15,9 +15,9 @@ def _standing(standing: Standing, lowest: float) -> DotRow:
     mean = standing.mean
     below, above = mean.within(lowest, 1)
     interval = (mean.value - below, mean.value + above) if mean.margin is not None else None
-    said = f"{mean.value:.2%}" + (f", 95 % interval {interval[0]:.2%} to {interval[1]:.2%}" if interval else "")
+    text = f"{mean.value:.2%}" + (f", 95 % interval {interval[0]:.2%} to {interval[1]:.2%}" if interval else "")
     dots = [Mark(number, f"seed {seed}: {number:.2%}") for seed, number in standing.accuracies.items()]
-    return DotRow(HEAD_LABELS[standing.pool], POOL_COLOURS[standing.pool], dots, Mark(mean.value, f"mean {said}"), interval)
+    return DotRow(HEAD_LABELS[standing.pool], POOL_COLOURS[standing.pool], dots, Mark(mean.value, f"mean {text}"), interval)
 
 
 def differences(table: VerdictTable) -> Rows:
@@ -29,15 +29,15 @@ def differences(table: VerdictTable) -> Rows:
 def _difference(pool: Pool, verdict: Verdict) -> DotRow:
     paired = verdict.comparison.paired
     mean = 100 * paired.mean.value
-    said, interval = f"mean {mean:+.2f} points", None
+    text, interval = f"mean {mean:+.2f} points", None
     if paired.bootstrap:
         interval = 100 * paired.bootstrap[0], 100 * paired.bootstrap[1]
-        said += f", 95 % bootstrap interval {interval[0]:+.2f} to {interval[1]:+.2f}"
+        text += f", 95 % bootstrap interval {interval[0]:+.2f} to {interval[1]:+.2f}"
     dots = [
         Mark(100 * value, f"seed {seed}: {100 * value:+.2f}")
         for seed, value in zip(paired.seeds, paired.differences, strict=True)
     ]
-    return DotRow(HEAD_LABELS[pool], POOL_COLOURS[pool], dots, Mark(mean, said), interval)
+    return DotRow(HEAD_LABELS[pool], POOL_COLOURS[pool], dots, Mark(mean, text), interval)
 
 
 def percent(value: float, digits: int) -> str:

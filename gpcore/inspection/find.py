@@ -1,7 +1,7 @@
 """Where a network pools: the last maps, what they are pooled to, and what follows, found by one pass and proved by numbers.
 
-From the network's output back, as far as tensors are vectors: where a vector was made of something larger, maps were pooled.
-Which pooling it was, is not read off a name: the vector must *be* the mean, or the maximum, of the maps that went in.
+It walks back from the network's output while tensors are vectors. Where a vector was computed from something larger, maps were
+pooled. The kind of pooling does not depend on a name: the vector must *equal* the mean, or the maximum, of the maps.
 """
 
 import math
@@ -39,10 +39,10 @@ MOST_PREFIX = 16
 
 
 def find(model: nn.Module, example: Float[Tensor, "n ..."], pooling: str | int | None = None) -> Found:
-    """The global pooling of a network, by one pass that records its calls and one that compares the numbers.
+    """Finds the global pooling of a network, by one pass that records its calls and one that compares the numbers.
 
     Raises:
-        InsightError: there is none, or there are several; the sentence names what to choose from.
+        InsightError: none was found, or several were; the message lists the choices.
     """
     recorder, output = record(model, example)
     last = recorder.number(logits_of(output))
@@ -80,7 +80,7 @@ class _Search:
         return found
 
     def _walk(self, without: int | None) -> tuple[set[int], list[int]]:
-        """The vectors that the output was made of, and those of them that were made of something larger."""
+        """The vectors that the output depends on, and those of them that were computed from something larger."""
         seen: set[int] = set()
         todo, ends = [self.last], []
         while todo:
@@ -100,7 +100,7 @@ class _Search:
         return not self._walk(number)[1]
 
     def _sources(self, ends: Sequence[int]) -> list[int]:
-        """The maps that go into the first pooling, then those that they were made of one by one, of the same size."""
+        """The maps that go into the first pooling, then those that they were computed from, one by one, of the same size."""
         first = [one for one in self.calls[ends[0]].inputs if not self.calls[one].is_vector]
         found: list[int] = []
         for start in first:
@@ -185,7 +185,7 @@ class _Search:
         return rows, columns
 
     def _values(self, numbers: Sequence[int]) -> dict[int, Tensor]:
-        """What some calls made, from a second pass, in single precision at least."""
+        """The results of some calls, from a second pass, in single precision at least."""
         glance = Glance(self.calls[number].site for number in numbers)
         with at_rest(self.model), glance:
             self.model(self.example)
@@ -244,14 +244,14 @@ class _Search:
         return self._place(linear[-1]) if linear else "nothing, as there is one map per class"
 
     def _place(self, number: int) -> str:
-        """The module that a call was made in, with its type; of a call in the network's own `forward`, the function."""
+        """The module of a call, with its type; for a call in the network's own `forward`, the function."""
         call = self.calls[number]
         if not call.module:
             return f"`{call.name}` in forward"
         return f"{call.module} ({type(self.modules[call.module]).__name__})"
 
     def _visits(self) -> list[Visit]:
-        """The modules' calls that made a vector of the tail from something larger."""
+        """The modules' calls that computed a vector of the tail from something larger."""
         return [
             visit
             for visit in self.visits
@@ -267,7 +267,7 @@ class _Search:
         return f"The network pools in {len(self.ends)} places: choose {self._choices()}; the others then count as remainder."
 
     def _none(self) -> str:
-        """Why nothing was found: what stands where a pooling would."""
+        """Explains why nothing was found: which call is in the place of a pooling."""
         number = self.ends[0] if self.ends else self.last
         call = self.calls[number]
         sizes = [self.calls[one].shape for one in call.inputs if not self.calls[one].is_vector]

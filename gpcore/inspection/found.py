@@ -1,4 +1,4 @@
-"""What `inspect` found in a network, and what can be said of it."""
+"""The result of `inspect`: a network's global pooling, and its description."""
 
 from dataclasses import dataclass
 
@@ -38,7 +38,7 @@ class Found:
 
     @property
     def sentence(self) -> str:
-        """What was found, and what can be said of it."""
+        """One sentence that describes the pooling."""
         channels, rows, columns = self.shape
         found = f"{self.title} of {channels} maps of {rows}×{columns} cells, in {self.place}; behind it {self.classifier}."
         if self.is_exact:

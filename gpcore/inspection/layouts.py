@@ -18,7 +18,7 @@ class Layout:
     prefix: int = 0
 
     def maps(self, x: Shaped[Tensor, "n ..."]) -> Shaped[Tensor, "n channels rows columns"]:
-        """The same values as maps, without what stands before the patches."""
+        """Returns the same values as maps, without the tokens before the patches."""
         match self.order:
             case "first":
                 return x

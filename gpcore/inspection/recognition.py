@@ -12,7 +12,7 @@ Fit = Callable[[Tensor, Tensor, float, str], GlobalPool | None]
 
 
 def rounding(maps: Tensor, pooled: Tensor, epsilon: float) -> float:
-    """How far a pooling may be off: its sums are made in single precision, its result is in the network's own."""
+    """Tolerance for a pooling: its sums are in single precision, its result is in the network's own."""
     single = torch.finfo(torch.float32).eps
     return (16 * single * maps.abs().max() + 2 * max(epsilon - single, 0) * pooled.abs().max()).item() + 1e-30
 

@@ -1,4 +1,4 @@
-"""One pass of a network, call by call: which function made which tensor, from which tensors, inside which module.
+"""One pass of a network, call by call: which function computed which tensor, from which tensors, inside which module.
 
 PyTorch shows every call of its functions to a `TorchFunctionMode`, whether a module makes it or a `forward` by hand, so one
 recorder sees `nn.AdaptiveAvgPool2d(1)` and `x.mean((2, 3))` alike. Modules are watched by hooks, for their names alone, and
@@ -29,7 +29,7 @@ class Site:
 
 @dataclass(frozen=True)
 class Call:
-    """What became one tensor: where it was made, from the tensors of which earlier calls, in which module."""
+    """The call that computed one tensor: its place, the earlier calls that it used, and its module."""
 
     site: Site
     inputs: tuple[int, ...]
@@ -104,12 +104,12 @@ class Recorder(_Watch):
         return tensor
 
     def number(self, value: Any) -> int | None:
-        """The number of the call that made a tensor; None for anything else, such as a weight."""
+        """Returns the number of the call that computed a tensor; None for anything else, such as a weight."""
         return self._numbers.get(value) if isinstance(value, Tensor) else None
 
     @contextlib.contextmanager
     def watching(self, model: nn.Module) -> Iterator[None]:
-        """Record the names of the modules that calls are made in, by hooks that are removed in any case."""
+        """Records the modules that calls belong to, by hooks that are always removed."""
         handles = []
         try:
             for name, module in model.named_modules():

@@ -24,7 +24,7 @@ GROUPED = 8
 """Channels per image from which oneDNN computes grouped convolutions fast."""
 
 CLASS_MAPS = 16
-"""`network[:CLASS_MAPS]` gives the class maps: what the pooling sees, where it stands on class maps."""
+"""`network[:CLASS_MAPS]` gives the class maps, if the network pools class maps."""
 
 SHRINKS = 8
 """Pixels in a row that become one cell of the features: three times two."""

@@ -1,4 +1,4 @@
-"""What all networks share: a trunk that gives features, and a head that makes scores of them."""
+"""The base of all networks: a trunk, which computes features, and a head, which computes scores from them."""
 
 from jaxtyping import Float
 from torch import Tensor, nn
@@ -22,25 +22,25 @@ class Network(nn.Module):
 
     @property
     def depth(self) -> int:
-        """How many modules the trunk has: `network[:depth]` gives the features."""
+        """The number of the trunk's modules: `network[:depth]` gives the features."""
         raise NotImplementedError
 
     @property
     def head(self) -> nn.Sequential:
-        """The two modules behind the trunk, which make scores of features (n, features, rows, columns)."""
+        """The two modules after the trunk, which compute scores from features (n, features, rows, columns)."""
         raise NotImplementedError
 
     def with_head(self, *modules: nn.Module) -> "Network":
-        """A copy of the network with two other modules behind its trunk."""
+        """Returns a copy of the network with another head."""
         raise NotImplementedError
 
     def features(self, x: Images) -> Float[Tensor, "n features rows columns"]:
-        """What the trunk gives."""
+        """Returns the trunk's output."""
         raise NotImplementedError
 
     @property
     def class_maps_layer(self) -> int:
-        """`network[:class_maps_layer]` gives the class maps: what the pooling sees, where it stands on class maps."""
+        """`network[:class_maps_layer]` gives the class maps, if the network pools class maps."""
         return self.depth + 1
 
     @property
@@ -48,16 +48,16 @@ class Network(nn.Module):
         """The global pooling: the last module, or the last but one where a linear layer follows it.
 
         Raises:
-            InsightError: the head is made of linear layers alone.
+            InsightError: the head has linear layers only.
         """
         for module in reversed(self.head):
             if isinstance(module, GlobalPool):
                 return module
-        raise InsightError("This network ends in linear layers and pools nothing: choose a run with a pooling, such as GAP.")
+        raise InsightError("This network ends in linear layers and does not pool: choose a run with a pooling, such as GAP.")
 
     @property
     def head_title(self) -> str:
-        """What the network ends in: `GAP`, `GMP on features`, `MLP`."""
+        """The head's name: `GAP`, `GMP on features`, `MLP`."""
         if self.has_class_maps:
             return self.pool.label
         return f"{self.pool.label} on features" if isinstance(self.head[0], GlobalPool) else HEAD_LABELS[self.pool_name]
@@ -71,12 +71,12 @@ class Network(nn.Module):
         """The class maps, one per class.
 
         Raises:
-            InsightError: the pooling stands on the features, or there is none.
+            InsightError: the network pools features, or does not pool.
         """
         if not self.has_class_maps:
             raise InsightError(
-                "This network has no class maps: its last module is a linear layer. Choose a run whose pooling stands on class "
-                "maps, as usual for GAP and GMP."
+                "This network has no class maps: its last module is a linear layer. Choose a run that pools class maps, "
+                "such as GAP or GMP."
             )
         return self.head[0](self.features(x))
 

@@ -124,8 +124,8 @@ class Database:
         address = self.path.absolute().as_uri()
         if not self.read_only:
             return address
-        # In a folder that can't be written, a log's files can't be made, and nobody else writes. Elsewhere a worker may begin
-        # to write at any moment, which SQLite must not be told to rule out.
+        # In a read-only folder SQLite can't create its log's files, and no other process writes. Elsewhere a worker may start
+        # to write at any moment, so SQLite must not assume an immutable file.
         return f"{address}?mode=ro" + ("" if os.access(self.path.parent, os.W_OK) else "&immutable=1")
 
     def _explained(self, reason: str) -> str:

@@ -73,7 +73,7 @@ def start_workers(store: Store) -> str:
 
 
 def situation(active: Sequence[RunRecord], trouble: str) -> str:
-    """What the rest of the page depends on: when it changes, the whole page is drawn anew."""
+    """A value that the rest of the page depends on: when it changes, the whole page is redrawn."""
     return _digest([trouble, [(run.id, run.status, run.stop_requested) for run in active]])
 
 
