@@ -90,7 +90,7 @@ def test_average_pooling_has_the_same_cells_wherever_it_stands_but_for_the_bias(
 
 
 def test_linear_layers_say_that_they_have_no_cells(image):
-    with pytest.raises(InsightError, match="ends in linear layers and pools nothing"):
+    with pytest.raises(InsightError, match="ends in linear layers and does not pool"):
         evidence.evidence_of(frozen("mlp"), image)
 
 

@@ -194,7 +194,7 @@ def test_a_head_that_pools_nothing_says_so_plainly_and_its_layers_are_shown(app_
     trained(app_environment, data_folder, "--pool", "mlp")
     page = opened(run=f"{app_environment.name}/modern-mlp-seed0")
     assert not page.exception
-    assert "pools nothing: choose a run with a pooling" in text(page)
+    assert "does not pool: choose a run with a pooling" in text(page)
     assert "where the score of" in text(page)  # the other side is explained all the same
     assert "It has no class maps: its head is MLP." in text(page)
 
