@@ -61,7 +61,7 @@ def show_gallery(
 ) -> None:
     """All items in one component; a click calls `on_open` with the item's index before the page runs again.
 
-    As a `strip` they stand in one row, and the `chosen` one is marked.
+    A `strip` has one row, with the `chosen` item marked.
     """
 
     def opened() -> None:

@@ -1,4 +1,4 @@
-"""What a page is shown with: a link to just this view, for phones as a QR code, and a text size for projectors."""
+"""Sharing a page: a link to the current view, also as a QR code, and a text size for projectors."""
 
 import urllib.parse
 
@@ -10,7 +10,7 @@ SIZES = {"normal": 100, "large": 125, "projector": 150}
 
 
 def apply_text_size() -> None:
-    """Draws every page in the chosen size, which a link may bring."""
+    """Applies the chosen text size, which may come from a link, to every page."""
     if asked := st.query_params.get("text"):
         st.session_state.text_size = asked
     if percent := SIZES.get(st.session_state.get("text_size", "normal"), 100) - 100:
@@ -18,7 +18,7 @@ def apply_text_size() -> None:
 
 
 def show_sharing() -> None:
-    """A button that opens the link to what the page shows, with its QR code, and the choice of a text size."""
+    """Shows a button with the link to the current view, its QR code, and the text size."""
     with st.popover("Share", icon=":material/qr_code_2:", key="share", on_change="rerun") as opened:
         if opened.open:
             asked = {name: st.query_params.get_all(name) for name in st.query_params}
@@ -30,5 +30,5 @@ def show_sharing() -> None:
 
 @st.cache_data(max_entries=64, show_spinner=False)
 def qr_code(link: str) -> str:
-    """A link as SVG, black on white in any theme."""
+    """Returns the QR code of a link as SVG, black on white in any theme."""
     return segno.make(link, error="l").svg_inline(scale=6, border=4, dark="#000", light="#fff")

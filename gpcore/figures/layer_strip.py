@@ -10,7 +10,7 @@ from gpcore.insight.analysis import Analysis
 
 
 def thumbnail(look: Analysis, layer: int) -> UInt8[Tensor, "3 height width"]:
-    """The mean of a layer's maps in the colours of brightness; of the scores, which are one cell each, all side by side."""
+    """Returns the mean of a layer's maps in the colours of brightness; scores, one cell each, are side by side."""
     maps = look.maps(layer)
     shown = maps.mean(0) if maps[0].numel() > 1 else maps.reshape(1, -1)
     return torch.from_numpy(colours(Matrix(shown, *ends(shown)))[:, :, :3].copy()).permute(2, 0, 1)

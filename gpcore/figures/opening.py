@@ -1,8 +1,8 @@
-"""What the first page shows, drawn ahead: both networks' map of the winning class, and the score that each makes of it.
+"""The first page's drawings, prepared in advance: both networks' map of the winning class, and its pooled score.
 
     python -m gpcore.figures.opening ui/first/opening.json
 
-writes it from the runs that ship, so that the page need not wait for PyTorch.
+writes it from the shipped runs, so that the page does not wait for PyTorch.
 """
 
 import json
@@ -29,7 +29,7 @@ HEIGHT, APART, TITLE, EDGE = 200, 1.35, 0.2, 0.08
 
 
 def opening(data: Path = Path("data")) -> list[dict[str, object]]:
-    """A drawing of each network, as a page takes it, with what a screen reader says of it."""
+    """Returns a drawing for each network, with its text for screen readers."""
     dataset = test_split_only("fashion-mnist", data)
     image = scaled(dataset.test.images[IMAGE : IMAGE + 1])
     found = []
@@ -43,7 +43,7 @@ def opening(data: Path = Path("data")) -> list[dict[str, object]]:
 
 
 def drawing(look: Analysis, pool: Pool, name: str) -> Sheet:
-    """The image, the class map with the cells that count framed, and the score in the colour that it has among them."""
+    """Draws the image, the class map with the cells that count framed, and the score in its colour on the map's scale."""
     cells = look.evidence.maps[look.answer]
     low, high = ends(cells)
     score = look.scores[look.answer]

@@ -40,11 +40,11 @@ def follows_recipe(recipe: Recipe) -> bool:
 
 
 GROUPS = ("Yours", "Article", "Photographs", "Studies")
-"""What runs are for, in the order in which they are listed."""
+"""Groups of runs, in the order in which they are listed."""
 
 
 def listed(found: dict[str, Run], own: Path) -> dict[str, str]:
-    """What each run is, by key, grouped; those of the store `own` come first, the newest before the others."""
+    """Returns each run's description by key, grouped; the store `own` comes first, with its newest run on top."""
     groups = {key: _group(run, own) for key, run in found.items()}
     newest = sorted(found, key=lambda key: -found[key].record.created if groups[key] == "Yours" else 0.0)
     keys = sorted(newest, key=lambda key: GROUPS.index(groups[key]))
@@ -55,7 +55,7 @@ def listed(found: dict[str, Run], own: Path) -> dict[str, str]:
 
 @functools.lru_cache(maxsize=16_384)
 def described(recipe: Recipe) -> str:
-    """What a run of a recipe is, for example `GAP · modern · 5 epochs · seed 1`; datasets but FashionMNIST are named."""
+    """Describes a run, for example `GAP · modern · 5 epochs · seed 1`; datasets other than FashionMNIST are named."""
     dataset = "" if recipe.dataset == "fashion-mnist" else recipe.dataset
     epochs = f"{recipe.epochs} epoch{'s' * (recipe.epochs > 1)}"
     return " · ".join(filter(None, (HEAD_LABELS[recipe.pool], recipe.name, dataset, epochs, f"seed {recipe.seed}")))
@@ -70,7 +70,7 @@ def _group(run: Run, own: Path) -> str:
 
 
 def twin_of(first: Run, found: dict[str, Run]) -> str | None:
-    """The run that differs from another in its pooling alone: GMP for GAP, GAP for any other."""
+    """Returns the run that differs from another only in its pooling: GMP for GAP, GAP for any other."""
     wanted = first.recipe.but(pool="gmp" if first.recipe.pool == "gap" else "gap")
     return next((key for key, run in found.items() if run.recipe == wanted), None)
 

@@ -1,4 +1,4 @@
-"""The drawings of the first page, which were made ahead, and the two lines of results."""
+"""The drawings of the first page, which are prepared in advance, and the two lines of results."""
 
 import json
 from pathlib import Path
@@ -18,7 +18,7 @@ DRAWN = Path(__file__).with_name("opening.json")
 
 
 def show_networks() -> None:
-    """Both networks on one image: the map of the winning class, and the score that its pooling makes of it."""
+    """Shows both networks on one image: the map of the winning class, and its pooled score."""
     for place, (column, drawing) in enumerate(zip(st.columns(2, gap="large"), _drawings(), strict=True)):
         with column:
             show_drawing(drawing, f"first-{place}")
@@ -30,7 +30,7 @@ def _drawings() -> list[dict[str, object]]:
 
 
 def show_results() -> None:
-    """What the article found with one seed, and what the runs here say over seeds: a line each."""
+    """Shows the article's result with one seed, and the result here over seeds: a line each."""
     ends = [f"{HEAD_LABELS[pool]} {ARTICLE_MILESTONES[pool][-1].words}" for pool in PAIR]
     st.markdown(f":material/article: **The article**, one seed: {' and '.join(ends)} on FashionMNIST's test images.")
     with widgets.errors_shown(go_on=True):
@@ -39,8 +39,8 @@ def show_results() -> None:
 
 
 def _over_seeds() -> str:
-    """The verdict on the two in the experiment with most seeds, the article's own recipe before any other."""
-    from gpcore.verdicts.experiments import Experiment, experiments  # SciPy, for which what stands above need not wait
+    """Returns the verdict on GAP and GMP in the experiment with most seeds, the article's recipe first."""
+    from gpcore.verdicts.experiments import Experiment, experiments  # imports SciPy, after the rest of the page is shown
 
     found = [
         Experiment(each.recipe, {pool: each.runs[pool] for pool in PAIR})

@@ -1,4 +1,4 @@
-"""Predict, then reveal: answers stay hidden until they are asked for, and a tally says who was right."""
+"""Predict, then reveal: answers are hidden until requested, and a tally counts who was right."""
 
 from dataclasses import dataclass, replace
 
@@ -7,12 +7,12 @@ import streamlit as st
 from ui.inside.view_state import Scene
 
 TALLY = "tally"
-"""The name of the counts in the link: questions, and how often the class, the first and the second network were right."""
+"""The key of the counts in the link: questions, and how often the audience and each network were right."""
 
 
 @dataclass(frozen=True)
 class Tally:
-    """How many questions were answered, and how many of them rightly by whom."""
+    """The number of questions, and how many of them the audience and each network answered right."""
 
     asked: int = 0
     guessed: int = 0
@@ -21,7 +21,7 @@ class Tally:
 
     @classmethod
     def of_link(cls) -> "Tally":
-        """What the link holds; nothing counted where it holds no such numbers."""
+        """Returns the counts in the link, or zeros."""
         numbers = st.query_params.get(TALLY, "").split("-")
         return cls(*map(int, numbers)) if len(numbers) == 4 and all(map(str.isdecimal, numbers)) else cls()
 
@@ -31,7 +31,7 @@ class Tally:
 
 
 def switch() -> bool:
-    """The switch that hides answers; it is in the link, so that a link can ask a question."""
+    """Shows the switch that hides answers; it is in the link, so that a link can ask a question."""
     return st.toggle("Predict first", key="predict", bind="query-params", help="Hides all answers until the space bar")
 
 

@@ -26,7 +26,7 @@ SECONDS_PER_EPOCH = 0.6
 """How long each epoch is shown while the epochs play."""
 
 NEWER_SECONDS = 2.0
-"""Between two looks at whether a run that is being trained has gone on."""
+"""Seconds between two checks for a new epoch of an active run."""
 
 SCALES = {"each map": "map", "each network": "layer", "both": "both"}
 
@@ -79,7 +79,7 @@ def pick_runs(found: dict[str, Run]) -> tuple[Run, Run]:
 
 
 def _bring_twin(found: dict[str, Run]) -> None:
-    """With another first network comes the one that it pairs with."""
+    """Selects the matching second network when the first one changes."""
     if twin := selection.twin_of(found[st.session_state.run], found):
         st.session_state.run2 = twin
 
@@ -105,7 +105,7 @@ def pick_epoch(runs: Sequence[Run]) -> tuple[Snapshot, Snapshot]:
 
 
 def _follow_runs(chosen: tuple[str, ...], last: int) -> None:
-    """Where the last epoch of other runs was shown, show the last of these; where these have gone on, stay."""
+    """Shows the last epoch if the last epoch of other runs was shown; stays if the same runs have new epochs."""
     state = st.session_state
     before, before_last = state.get("epochs_of", (chosen, last))
     state.epochs_of = chosen, last
@@ -123,13 +123,13 @@ def _epoch_slider(begin: int, last: int) -> int:
 
 
 def offer_newer(snapshots: Sequence[Snapshot]) -> None:
-    """While a run is being trained: a button to its newest epoch, as soon as that is not the one that is shown."""
+    """Shows a button to an active run's newest epoch if another one is shown."""
     if any(snapshot.run.record.status == "running" for snapshot in snapshots) and not st.session_state.get("playing"):
         st.fragment(_offer_newer, run_every=NEWER_SECONDS)(snapshots)
 
 
 def _offer_newer(snapshots: Sequence[Snapshot]) -> None:
-    with contextlib.suppress(StoreError):  # it was deleted: the next drawing of the page says so
+    with contextlib.suppress(StoreError):  # it was deleted: the next drawing of the page shows that
         newest = max(snapshot.run.store.run(snapshot.run.id).epochs_done for snapshot in snapshots)
         _button_to(newest, max(snapshot.epoch for snapshot in snapshots))
 

@@ -1,7 +1,7 @@
-"""What the live part of the Train page shows, as JSON, for the page's own script to ask for again and again.
+"""The data of the Train page's live part as JSON, which the page's own script polls.
 
-Streamlit would run its script and draw the page anew for every look: with a look twice a second that takes a third of a core
-in the browser and a twentieth in the server (benchmarks/watching.py), which on a small machine is taken from the training.
+Streamlit would run its script and redraw the page for every update. At two updates a second, that takes a third of a core in
+the browser and a twentieth in the server (benchmarks/watching.py), which a small machine's training would lack.
 """
 
 import functools
@@ -23,16 +23,16 @@ from ui import started_workers, stores
 from ui.wording import duration
 
 LISTED = 12
-"""So many runs are shown with their progress; the others of a long queue are counted."""
+"""Most runs shown with their progress; the others of a long queue are only counted."""
 
 POINTS = 400
-"""Points of a loss curve: a chart is about so many pixels wide."""
+"""Points of a loss curve: about a chart's width in pixels."""
 
 
 def feed(request: Request) -> Response:
-    """How all runs under way stand, and the curves of those named by `runs` in the query.
+    """Answers with the state of all active runs, and the curves of those named by `runs` in the query.
 
-    The answer has no content if all is as it was in the answer whose `version` the query names as `seen`.
+    The answer is empty if nothing changed since the answer whose `version` is `seen` in the query.
     """
     try:
         answer = _answer(stores.own_store_folder(), request.query_params.getlist("runs"), request.query_params.get("seen"))
@@ -64,7 +64,7 @@ def _answer(folder: Any, chosen: Sequence[str], seen: str | None) -> dict[str, A
 
 
 def start_workers(store: Store) -> str:
-    """Start the workers that the queue asks for; what is wrong with them, if anything is."""
+    """Starts the workers that the queue needs; returns their error, if any."""
     try:
         started_workers.start_missing(store)
     except StoreError as error:
@@ -90,17 +90,17 @@ def _progress(run: RunRecord, active: Sequence[RunRecord]) -> dict[str, Any]:
 
 
 def _doing(run: RunRecord) -> str:
-    """What a run under way is doing, how fast, where, and for how much longer."""
-    told = run.progress
+    """Describes an active run: its current work, speed, device and remaining time."""
+    progress = run.progress
     if run.stop_requested:
         return "stopping"
-    if "step" not in told:
-        return " · ".join(filter(None, (told.get("doing", "starting"), run.device)))
-    doing = "training" if told["doing"] == "training" else f"evaluating {told['evaluated']:.0%}"
+    if "step" not in progress:
+        return " · ".join(filter(None, (progress.get("doing", "starting"), run.device)))
+    doing = "training" if progress["doing"] == "training" else f"evaluating {progress['evaluated']:.0%}"
     left = seconds_left(run)
     parts = [
-        f"epoch {told['epoch']} of {run.recipe.epochs}, {doing}",
-        f"{told['images_per_second']:,.0f} images/s" if "images_per_second" in told else "",
+        f"epoch {progress['epoch']} of {run.recipe.epochs}, {doing}",
+        f"{progress['images_per_second']:,.0f} images/s" if "images_per_second" in progress else "",
         f"{duration(left)} left" if left is not None else "",
         run.device or "",
     ]
@@ -114,6 +114,6 @@ def _trace(store: Store, run: RunRecord) -> Trace:
 
 @functools.lru_cache(maxsize=64)
 def _curves(folder: str, run: str, created: float, step: int, epochs_done: int) -> tuple[LossCurve, list[Epoch]]:
-    """A run's curves, read once for every step that it reaches however many look."""
+    """Returns a run's curves, read once for every step, for all viewers."""
     store = Store(folder, read_only=True)
     return store.loss_curve(run, at_most=POINTS), store.epochs(run)

@@ -1,11 +1,11 @@
-// Draws runs while they are trained: asks ui/train/live_feed.py how they stand, and draws only what has changed since.
+// Draws runs during training: polls ui/train/live_feed.py, and draws only what has changed.
 
-const WAIT = 550; // milliseconds between an answer and the next question: batches are told every 250
+const WAIT = 550; // milliseconds between an answer and the next request: batches are reported every 250
 const IDLE_WAIT = 5000; // while nothing is trained; somebody else may queue a run
-const PATIENCE = 2000; // the page is told again that it is out of date, should it not have heard
+const PATIENCE = 2000; // milliseconds after which the page is asked again to redraw, if it has not done so
 const FIRST_CHARTS = 2; // the others are folded away
 
-/** Asks as long as the view is on the page; what fails is said, and asked again. */
+/** Polls while the view is on the page; shows a failure and tries again. */
 async function follow(view) {
   const wake = () => view.wake?.();
   document.addEventListener("visibilitychange", wake);

@@ -1,4 +1,4 @@
-"""The live part of the Train page: how far every run is, and its curves, while a worker trains it."""
+"""The live part of the Train page: progress and curves of every run while a worker trains it."""
 
 import contextlib
 from collections.abc import Sequence
@@ -16,7 +16,7 @@ from ui.train.live_feed import situation, start_workers
 from ui.wording import plain
 
 EXPLAIN_SECONDS = 15.0
-"""Between two looks at what changes with an epoch only."""
+"""Seconds between two checks of values that change once per epoch."""
 
 HTML = """
 <div class="live">
@@ -51,9 +51,9 @@ _mounted = st.components.v2.component(
 
 
 def show_live(chosen: Sequence[str]) -> None:
-    """Progress and curves of the chosen runs, and progress of all that are active; it moves for as long as any is.
+    """Shows progress and curves of the chosen runs, and progress of all active ones, and updates them.
 
-    It asks `ui/train/live_feed.py` by itself, and has the page drawn anew when a run starts, ends or joins the queue.
+    It polls `ui/train/live_feed.py`, and redraws the page when a run starts, ends or joins the queue.
     """
     store = _store()
     active = store.active()
@@ -67,14 +67,14 @@ def show_live(chosen: Sequence[str]) -> None:
 
 
 def _store() -> Store:
-    """Opened for reading, which is quicker, as nothing is written here."""
+    """Opens the store read-only, which is faster."""
     return Store(stores.own_store_folder(), read_only=True)
 
 
 def explain(chosen: Sequence[str]) -> None:
-    """Say of every run what its curves don't: what was damaged, which classes starve.
+    """Shows what the curves of a run don't: damage, and starved classes.
 
-    Apart from the rest, to stand below the buttons: what comes and goes above one moves it away from under the pointer.
+    It is below the buttons, because a message that appears above a button moves it away from the pointer.
     """
     st.fragment(_explain, run_every=EXPLAIN_SECONDS if _store().active() else None)(tuple(chosen))
 

@@ -1,4 +1,4 @@
-"""The form of a recipe, made from the fields of `Recipe`: their explanations, choices and ranges stand there alone."""
+"""The form of a recipe, built from the fields of `Recipe` with their explanations, choices and ranges."""
 
 import dataclasses
 import itertools
@@ -19,18 +19,18 @@ OPEN: dict[str, Sequence[str]] = {
     "dataset": get_args(DatasetName),
     "trunk": get_args(TrunkName),
 }
-"""Fields with names to choose from that take others, too: the path of a folder, or a network of timm's."""
+"""Fields with a list of names that also take other values: the path of a folder, or a network of timm's."""
 
 SHORT = ("dataset", "epochs", "seed")
-"""What is asked of everybody, beside the pooling and the recipe to start from; the rest is under "more"."""
+"""The fields that are always visible, besides the pooling and the recipe; the others are under "more"."""
 
 
 FEW_IMAGES = 2000
-"""Up to so many files in a folder the recipe `small` is offered."""
+"""Most files in a folder for which the recipe `small` is offered."""
 
 
 def ask_for_recipes() -> DeltaGenerator:
-    """The form; returns a place above "more", where the button is seen without scrolling."""
+    """Shows the form; returns a place above "more" for the button, visible without scrolling."""
     st.pills(
         "Pooling",
         FIELDS["pool"].metadata["choices"],
@@ -50,7 +50,7 @@ def ask_for_recipes() -> DeltaGenerator:
         wrap=True,
         key="new-recipe",
         persist_state="session",
-        help="Sets all other fields; change from there what you like.",
+        help="Sets all other fields; you can then change any of them.",
     )
     start = RECIPES[name or "modern"]
     st.caption(RECIPE_WORDS[start.name])
@@ -68,7 +68,7 @@ def ask_for_recipes() -> DeltaGenerator:
 
 
 def _suit_to_folder(start: Recipe) -> None:
-    """Offers the recipe for small folders where a small folder is typed."""
+    """Offers the recipe for small folders if the typed folder is small."""
     asked = str(st.session_state.get(_key(start, "dataset"), start.dataset))
     folder = Path(asked.removeprefix(FOLDER_PREFIX)).expanduser()
     if start.name == "small" or asked == start.dataset or not folder.is_dir():
@@ -90,10 +90,9 @@ def _take_small(dataset: str) -> None:
 
 
 def chosen_recipes() -> list[Recipe]:
-    """What the form holds at this moment.
+    """Returns the form's current recipes.
 
-    A button's callback asks this: what was typed right before the click came too late for the recipes that the page was drawn
-    with.
+    A button's callback calls this, since text typed just before the click is not in the recipes of the last drawing.
 
     Raises:
         GpcoreError: a field has a value that is not allowed, or its folder is not there.
@@ -106,7 +105,7 @@ def chosen_recipes() -> list[Recipe]:
 
 
 def as_dataset(asked: str) -> str:
-    """What was typed as a recipe names it: the path of a folder may go without its prefix.
+    """Returns the typed dataset as a recipe names it: the path of a folder may lack its prefix.
 
     Raises:
         DatasetError: the folder is not there.
@@ -120,12 +119,12 @@ def as_dataset(asked: str) -> str:
 
 
 def _key(start: Recipe, field: str) -> str:
-    """Another recipe to start from has widgets of its own."""
+    """Returns a widget's key; each recipe to start from has its own widgets."""
     return f"new-{start.name}-{field}"
 
 
 def explained(field: str) -> str:
-    """A field's explanation and what it allows, as a sentence."""
+    """Returns a field's explanation and its range as a sentence."""
     metadata = FIELDS[field].metadata
     sentence = metadata["help"][0].upper() + metadata["help"][1:]
     allowed = f", from {metadata['low']:,} to {metadata['high']:,}" if "low" in metadata else ""
@@ -133,7 +132,7 @@ def explained(field: str) -> str:
 
 
 def _ask(field: str, start: Recipe) -> None:
-    """The widget for a field, with the value that the recipe to start from has."""
+    """Shows the widget for a field, with the value of the recipe to start from."""
     metadata, value = FIELDS[field].metadata, getattr(start, field)
     shared: dict[str, Any] = {
         "key": _key(start, field),
@@ -149,7 +148,7 @@ def _ask(field: str, start: Recipe) -> None:
         st.selectbox(label, choices, choices.index(value), **shared)
     elif isinstance(value, bool):
         st.toggle(label, value, **shared)
-    # No limits are set on the widget: one that silently refuses a number explains less than the recipe's own sentence.
+    # The widget has no limits: it would silently refuse a number, and the recipe's own error explains more.
     elif isinstance(value, float):
         st.number_input(label, value=value, step=value / 10, format="%.2e", **shared)
     else:

@@ -1,4 +1,4 @@
-"""What can be done with the runs of the Train page: choose, stop, resume, extend, repeat, rename and delete them."""
+"""The actions on runs on the Train page: choose, stop, resume, extend, repeat, rename and delete them."""
 
 import tempfile
 from collections.abc import Callable, Sequence
@@ -22,13 +22,13 @@ CHOSEN = "runs"
 """The key of the chosen runs in the link."""
 
 SHOWN = 8
-"""So many runs are drawn when none is chosen."""
+"""Most runs that are drawn when none is chosen."""
 
 MARKS = {"queued": ":gray", "running": ":blue", "finished": ":green", "stopped": ":orange", "failed": ":red"}
 
 
 def choose_runs(records: Sequence[RunRecord]) -> list[RunRecord]:
-    """The runs to draw: those that the link names, else those being trained, else the newest; each with its pair."""
+    """Returns the runs to draw: those in the link, else active ones, else the newest; each with its pair."""
     known = {run.id: run for run in records}
     links.explain_choice(CHOSEN, known, "run")
     chosen = st.multiselect(
@@ -51,12 +51,12 @@ def _default(records: Sequence[RunRecord]) -> list[RunRecord]:
 
 
 def twin_of(run: RunRecord, shown: Sequence[RunRecord]) -> RunRecord:
-    """The other run of its pair, if that is shown and has an epoch; else the run itself."""
+    """Returns the other run of its pair, if that is shown and has an epoch; otherwise the run itself."""
     return next((each for each in shown if run.pair and each.pair == run.pair and each != run and each.epochs_done), run)
 
 
 def show_actions(run: RunRecord, twin: RunRecord) -> None:
-    """How a run stands, and all that can be done with it now, beside `twin` where two are looked at."""
+    """Shows a run's state and its possible actions; `twin` is the run to compare it with."""
     accuracy = f" · {run.last.validation_accuracy:.1%}" if run.last else ""
     figures = f"{run.epochs_done} of {run.recipe.epochs} epochs{accuracy}"  # the live part shows them for a run in training
     state = f"{MARKS[run.status]}-badge[{run.status}] {figures if run.status not in ('queued', 'running') else ''}"
@@ -78,7 +78,7 @@ def show_actions(run: RunRecord, twin: RunRecord) -> None:
 
 
 def show_ways_on(run: RunRecord, twin: RunRecord) -> None:
-    """What a trained run is good for: the pages that look into it, and its network as a file; `twin` is set beside it."""
+    """Shows links from a trained run to the other pages, and its network as a file; `twin` is the run beside it."""
     first, second = (f"{stores.own_store_folder().name}/{each.id}" for each in (run, twin))
     pages: dict[str, tuple[str, str, dict[str, str | list[str]]]] = {
         "inside": ("Look inside", "grid_on", {"run": first, "run2": second}),
@@ -101,8 +101,8 @@ def show_ways_on(run: RunRecord, twin: RunRecord) -> None:
 
 
 def as_onnx(record: RunRecord) -> bytes:
-    """A trained run's network as an ONNX file."""
-    from gpcore.nets.onnx import write_onnx  # and PyTorch's exporter, which nothing else here needs
+    """Returns a trained run's network as an ONNX file."""
+    from gpcore.nets.onnx import write_onnx  # it imports PyTorch's exporter, which nothing else here needs
 
     run = Run(stores.own_store(), record)
     with tempfile.TemporaryDirectory() as folder:
@@ -131,7 +131,7 @@ def _ask_epochs(run: RunRecord) -> None:
 
     with _popover(run, "Extend", "add"):
         if run.recipe.schedule == "one-cycle":
-            st.caption("The learning rate then follows the longer cycle, which is not the same as training so long at once.")
+            st.caption("The learning rate then follows the longer cycle, which differs from training that long from the start.")
         st.number_input("Epochs in all", value=run.recipe.epochs + 10, step=1, key=key)
         _confirm(run, "Extend", "Go on", extend)
 
@@ -162,7 +162,7 @@ def _popover(run: RunRecord, name: str, icon: str, help: str | None = None) -> A
 
 
 def _confirm(run: RunRecord, popover: str, title: str, action: Callable[[Store], object]) -> None:
-    """The button that does what a popover asks about, with what it holds at that moment, and closes it."""
+    """Shows the button that performs a popover's action with its current values, and closes it."""
 
     def follow() -> None:
         attempt(action)
@@ -174,7 +174,7 @@ def _confirm(run: RunRecord, popover: str, title: str, action: Callable[[Store],
 def attempt(action: Callable[[Store], object]) -> None:
     """Performs a click's action before the page is redrawn; an error is shown there.
 
-    The action reads what was typed from the session's state: at the time the page was drawn it may not have been typed yet.
+    The action reads values from the session's state, since they may have been typed after the page was drawn.
     """
     try:
         action(stores.own_store())
@@ -196,7 +196,7 @@ def ask_parallel(store: Store) -> None:
         min_value=1,
         max_value=64,
         value=launcher.parallel(store),
-        help=f"Each trains in a process of its own, on one core if there is no accelerator; {default} suit this machine.",
+        help=f"Each trains in its own process, on one core if there is no accelerator; {default} is right for this machine.",
     )
     if chosen != launcher.parallel(store):
         store.set_parallel(None if chosen == default else chosen)
