@@ -10,14 +10,12 @@ from typing import Literal
 
 import cv2
 import numpy as np
-from jaxtyping import Bool, Float, UInt8
+from jaxtyping import UInt8
 
 from gpcore.data.decoding import Photo
-from gpcore.data.foreground import find_foreground
+from gpcore.data.foreground import Levels, Mask, find_foreground
 
 Image = UInt8[np.ndarray, "28 28"]
-Mask = Bool[np.ndarray, "height width"]
-Levels = Float[np.ndarray, "height width"]
 Kind = Literal["dataset image", "product picture", "photograph"]
 Foreground = Literal["automatic", "swapped", "everything"]
 Polarity = Literal["automatic", "negated", "kept"]

@@ -14,11 +14,10 @@ from torch.nn import functional
 from gpcore.data.datasets import Split
 from gpcore.errors import InsightError
 from gpcore.insight.layer_maps import of_all
-from gpcore.nets.network import Network
+from gpcore.nets.network import Images, Network
 from gpcore.recipe import Output
 from gpcore.training.evaluate import answers, output_of
 
-Images = Float[Tensor, "n channels height width"]
 Disturb = Callable[[Images, float, torch.Generator], Images]
 
 

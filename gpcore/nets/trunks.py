@@ -22,9 +22,9 @@ from torch.nn import functional
 
 from gpcore.errors import TrunkError
 from gpcore.nets.checkpoints import checksum
+from gpcore.nets.network import Images
 from gpcore.recipe import TIMM_PREFIX
 
-Images = Float[Tensor, "n channels height width"]
 Features = Float[Tensor, "n features rows columns"]
 
 

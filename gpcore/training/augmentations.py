@@ -3,14 +3,11 @@
 from collections.abc import Callable
 
 import torch
-from jaxtyping import Float
-from torch import Tensor
 from torch.nn import functional
 
+from gpcore.nets.network import Images
 from gpcore.recipe import Augmentation
 from gpcore.training.photographic import photographic
-
-Images = Float[Tensor, "n channels height width"]
 
 CROP_PADDING = 1
 """Pixels of zeros around an image before it is cropped to its size: FashionMNIST's items nearly fill their images."""

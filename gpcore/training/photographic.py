@@ -11,7 +11,8 @@ from jaxtyping import Bool, Float
 from torch import Tensor
 from torch.nn import functional
 
-Images = Float[Tensor, "n channels height width"]
+from gpcore.nets.network import Images
+
 Planes = Float[Tensor, "n one height width"]
 
 OBJECT = 0.04
