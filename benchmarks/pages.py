@@ -95,8 +95,8 @@ def lab(page: Page) -> dict[str, Iterator[Change]]:
 
 
 def learn(page: Page) -> dict[str, Iterator[Change]]:
-    """Another example to start from."""
-    results = ("[data-testid=stMetricValue]", "[class*=Class]")
+    """Another pair of maps to guess about."""
+    results = (".st-key-question-0", ".st-key-question-1")
     return {"example": _through_options(page.locator(".st-key-example input"), results)}
 
 

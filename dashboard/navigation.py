@@ -16,7 +16,8 @@ from ui.serving import garbage
 st.set_page_config(page_title="Poolscope", page_icon=Path(__file__).parents[1] / "ui" / "icon.svg", layout="wide")
 st.html(
     "<style>.stMainBlockContainer { padding-top: 4rem } .stCaption, [data-testid=stCaptionContainer] { color: inherit } "
-    "[data-testid=stCaptionContainer] p { opacity: 0.82 }</style>"
+    "[data-testid=stCaptionContainer] p { opacity: 0.82 } "
+    "[data-testid=stMarkdownContainer] table { display: block; overflow-x: auto; max-width: 100% }</style>"
 )
 
 

@@ -1,6 +1,7 @@
 """The page Learn: poolings by hand."""
 
 import pytest
+from conftest import ROOT
 from streamlit.testing.v1 import AppTest
 
 from gpcore.insight.hand_example import EXAMPLES
@@ -8,13 +9,38 @@ from gpcore.insight.hand_example import EXAMPLES
 pytestmark = pytest.mark.usefixtures("app_environment")
 
 
-@pytest.mark.parametrize("example", EXAMPLES)
-def test_every_example_is_pooled_in_every_way(example: str) -> None:
-    page = AppTest.from_file("../dashboard/navigation.py", default_timeout=60).run().switch_page("../pages/learn.py").run()
-    page.selectbox(key="example").set_value(example).run()
+def opened(**link: str) -> AppTest:
+    page = AppTest.from_file(ROOT / "dashboard/navigation.py", default_timeout=60).run()
+    page.query_params.update(link)
+    page.switch_page("../pages/learn.py").run()
     assert not page.exception
-    values = [float(metric.value) for metric in page.metric]
-    for grid, gap, gmp in zip(EXAMPLES[example], values[0:2], values[2:4], strict=True):
-        numbers = [number for row in grid for number in row]
-        assert gap == pytest.approx(sum(numbers) / 9, abs=0.005)
-        assert gmp == max(numbers)
+    return page
+
+
+def words(page: AppTest) -> str:
+    return "\n".join(element.value for element in page.markdown)
+
+
+def test_a_painted_map_is_pooled_as_one_sees_it() -> None:
+    page = opened(map="0-2-5-9-9-0-0-0-2")
+    assert "(0 + 2 + 5 + 9 + 9 + 0 + 0 + 0 + 2) / 9 = **3.00**" in words(page)
+    assert "max(0, 2, 5, 9, 9, 0, 0, 0, 2) = **9.00**" in words(page)
+    assert [metric.value for metric in page.metric[:2]] == ["3.00", "9.00"]
+
+
+def test_a_link_to_no_map_opens_the_first_one() -> None:
+    assert "= **1.00**" in words(opened(map="7-7"))
+
+
+@pytest.mark.parametrize("example", EXAMPLES)
+def test_an_answer_comes_after_the_guess(example: str) -> None:
+    page = opened()
+    page.selectbox(key="example").set_value(example).run()
+    first, second = EXAMPLES[example]
+    sums, largest = [sum(map(sum, grid)) for grid in (first, second)], [max(map(max, grid)) for grid in (first, second)]
+    for pool, scores in (("gap", [total / 9 for total in sums]), ("gmp", largest)):
+        right = "a tie" if scores[0] == scores[1] else ("Class A", "Class B")[scores.index(max(scores))]
+        assert f"**{scores[0]:.2f}** and" not in words(page)
+        page.segmented_control(key=f"{pool} of {example}").set_value(right).run()
+        assert f"Yes: Class A scores **{scores[0]:.2f}** and Class B **{scores[1]:.2f}**" in words(page)
+        page.segmented_control(key=f"{pool} of {example}").set_value(None).run()

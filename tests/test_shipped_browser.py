@@ -1,14 +1,12 @@
 """The dashboard as a new user opens it, on the shipped runs, in a real browser."""
 
 import re
-from urllib.parse import quote_plus
 
 import pytest
 from axe_playwright_python.sync_playwright import Axe
 from conftest import ROOT
 from playwright.sync_api import Page, expect
 
-from gpcore.insight.hand_example import EXAMPLES
 from gpcore.runs.store import Store
 
 pytestmark = pytest.mark.browser
@@ -68,20 +66,16 @@ def test_an_example_is_classified_by_both(browser_page: Page, shipped_server: st
         expect(browser_page.locator(f".st-key-answer-{place} canvas")).to_have_attribute("aria-label", re.compile(r"\d+ ?%"))
 
 
-def test_an_edited_number_is_pooled_and_another_example_begins_anew(browser_page: Page, shipped_server: str) -> None:
-    first, second = list(EXAMPLES)[:2]
+def test_a_cell_is_painted_by_keyboard_and_the_link_keeps_it(browser_page: Page, shipped_server: str) -> None:
     browser_page.goto(f"{shipped_server}/learn")
-    score = browser_page.locator("[data-testid=stMetric]").nth(2).locator("[data-testid=stMetricValue]")  # GMP, class A
-    for example in (first, second, first):
-        expect(score).to_have_text(f"{max(map(max, EXAMPLES[example][0])):.2f}", timeout=60_000)
-        browser_page.locator(".stDataFrameGlideDataEditor").first.click(position={"x": 40, "y": 55})
-        browser_page.keyboard.press("7")  # which opens the cell
-        browser_page.locator(".gdg-input").fill("77")
-        browser_page.keyboard.press("Enter")
-        expect(score).to_have_text("77.00")
-        browser_page.locator(".st-key-example input").click()
-        browser_page.get_by_role("option", name=second if example == first else first, exact=True).click()
-    expect(browser_page).to_have_url(re.compile(re.escape(quote_plus(second)) + "$"))
+    first = browser_page.locator(".st-key-painted button").first
+    expect(first).to_be_visible(timeout=60_000)
+    first.focus()
+    browser_page.keyboard.press("Enter")
+    for _ in range(2):
+        expect(browser_page.get_by_text("(9 + 0 + 0 + 0 + 9 + 0 + 0 + 0 + 0) / 9 = 2.00")).to_be_visible()
+        expect(browser_page).to_have_url(re.compile("map=9-0-0-0-9-0-0-0-0"))
+        browser_page.reload()
 
 
 @pytest.mark.parametrize("path", ["", "first", "compare"])  # Compare opened at / once

@@ -28,6 +28,7 @@ JS = """
 export default function ({ data, parentElement, setTriggerValue }) {
   const gallery = parentElement.querySelector(".gallery");
   gallery.classList.toggle("strip", data.strip);
+  gallery.style.gridTemplateColumns = data.columns ? `repeat(${data.columns}, 1fr)` : "";
   const focused = [...gallery.children].indexOf(gallery.getRootNode().activeElement);
   gallery.replaceChildren(...data.items.map((item) => {
     const button = document.createElement("button");
@@ -57,11 +58,16 @@ class Item:
 
 
 def show_gallery(
-    items: Sequence[Item], key: str, on_open: Callable[[int], None], chosen: int | None = None, strip: bool = False
+    items: Sequence[Item],
+    key: str,
+    on_open: Callable[[int], None],
+    chosen: int | None = None,
+    strip: bool = False,
+    columns: int | None = None,
 ) -> None:
     """All items in one component; a click calls `on_open` with the item's index before the page runs again.
 
-    A `strip` has one row, with the `chosen` item marked.
+    As a `strip` they stand in one row, and the `chosen` one is marked; `columns` says how many stand in a row.
     """
 
     def opened() -> None:
@@ -72,7 +78,7 @@ def show_gallery(
     shown = [
         {"index": item.index, "source": _source(item.pixels), "title": item.title, "lines": list(item.lines)} for item in items
     ]
-    _mounted(data={"items": shown, "chosen": chosen, "strip": strip}, key=key, on_opened_change=opened)
+    _mounted(data={"items": shown, "chosen": chosen, "strip": strip, "columns": columns}, key=key, on_opened_change=opened)
 
 
 def _source(pixels: UInt8[Tensor, "channels height width"]) -> str:
