@@ -3,11 +3,13 @@
 from pathlib import Path
 
 import pytest
+import torch
 from streamlit.testing.v1 import AppTest
 
 from gpcore.cli.main import main
+from gpcore.data.datasets import scaled
 from gpcore.figures import lab_charts as figures
-from gpcore.insight.robustness import DISTURBANCES, accuracy
+from gpcore.insight.robustness import DISTURBANCES, accuracy, example
 from gpcore.recipe import MODERN, Recipe
 from gpcore.runs.run import open_run
 from gpcore.verdicts.crossover import series
@@ -32,6 +34,17 @@ def test_the_curves_are_the_accuracies_of_all_test_images(app_environment, fille
     severity = DISTURBANCES[name].severities[0]
     last = run.epochs[-1].validation_accuracy
     assert accuracy(run.network(), fashion.test, run.recipe.output, name, severity) == pytest.approx(last, abs=1e-4)
+
+
+def test_an_image_is_shown_at_every_strength_from_none(fashion):
+    image = scaled(fashion.test.images[2:3])
+    for name, disturbance in DISTURBANCES.items():
+        strip = example(image, name)
+        assert len(strip) == len(disturbance.severities)
+        assert torch.equal(strip[:1], image)
+        assert not torch.equal(strip[-1:], image)
+    sheet = figures.image_strip(strip, [f"{each:g}" for each in disturbance.severities])
+    assert [matrix.name for matrix in sheet.matrices] == [f"{each:g}" for each in disturbance.severities]
 
 
 def test_an_item_is_moved_over_the_canvas(app_environment):

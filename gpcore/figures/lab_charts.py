@@ -3,6 +3,8 @@
 from collections.abc import Sequence
 
 import plotly.graph_objects as go
+from jaxtyping import Float
+from torch import Tensor
 
 from gpcore.drawing.sheets import Matrix, Sheet, Text
 from gpcore.drawing.theme import PERCENT, POOL_COLOURS, layout
@@ -15,11 +17,23 @@ HEIGHT = 360
 
 MAP_HEIGHT = 330
 
+STRIP_HEIGHT, STRIP_GAP = 130, 0.08
+
 APART = 0.06
 """Distance between the poolings of one canvas, as a part of the distance between two canvases."""
 
 NAMED_CELLS = 6
 """Most places along an edge for which each cell shows its number."""
+
+
+def image_strip(images: Float[Tensor, "n channels height width"], titles: Sequence[str]) -> Sheet:
+    """Images in [0, 1] in one row, each with a title below: what was disturbed, at every strength."""
+    matrices, texts = [], []
+    for place, (image, title) in enumerate(zip(images, titles, strict=True)):
+        left = place * (1 + STRIP_GAP)
+        matrices.append(Matrix(image.mean(0), 0, 1, "photograph", left, name=title))
+        texts.append(Text(title, left + 0.5, 1.02, 12, "below"))
+    return Sheet(len(images) * (1 + STRIP_GAP) - STRIP_GAP, 1.2, STRIP_HEIGHT, matrices, texts=texts, shrinks=True)
 
 
 def against_severity(lines: Sequence[PlotLine], title: str, chance: float) -> go.Figure:

@@ -110,6 +110,13 @@ def accuracy(network: Network, split: Split, output: Output, disturbance: str, s
     return (of_all(answered, split) == split.labels).float().mean().item()
 
 
+def example(images: Images, disturbance: str, seed: int = 0) -> Images:
+    """Returns one image, (1, channels, height, width), at every severity of a disturbance, in their order."""
+    chosen = DISTURBANCES[disturbance]
+    disturbed = [chosen.disturb(images, each, torch.Generator().manual_seed(seed)) for each in chosen.severities[1:]]
+    return torch.cat([images, *disturbed]).clamp(0, 1)
+
+
 def _drawn(images: Images, generator: torch.Generator) -> Float[Tensor, " n"]:
     """A number between 0 and 1 for each image."""
     return torch.rand(len(images), generator=generator)

@@ -3,9 +3,10 @@
 from collections.abc import Sequence
 
 import streamlit as st
+import torch
 
-from gpcore.data.canvas import ITEM, SIDE
-from gpcore.data.datasets import Dataset
+from gpcore.data.canvas import ITEM, SIDE, canvases
+from gpcore.data.datasets import Dataset, scaled
 from gpcore.drawing.theme import POOL_COLOURS
 from gpcore.errors import InsightError
 from gpcore.figures import lab_charts as figures
@@ -14,7 +15,7 @@ from gpcore.insight import positions, robustness
 from gpcore.insight.robustness import DISTURBANCES
 from gpcore.recipe import needs_size
 from gpcore.runs.run import Run
-from gpcore.verdicts.crossover import series
+from gpcore.verdicts.crossover import Series, series
 from gpcore.verdicts.standings import results, verdict_tables
 from ui import links, shared_networks
 from ui.components import show_sheet
@@ -22,6 +23,9 @@ from ui.inside.computed import Snapshot
 from ui.inside.view_state import pick_runs
 from ui.widgets import csv_button, figure_shown
 from ui.wording import plain
+
+SHOWN = 2
+"""The test image that stands for all: the article's trouser."""
 
 SMALLEST, MOST_PIECES = 10, 32
 """What the position map offers: the narrowest item, in pixels, and the most pieces of clutter."""
@@ -41,6 +45,9 @@ def show_robustness(found: dict[str, Run]) -> None:
         required=True,
     )
     chosen = DISTURBANCES[name]
+    titles = [f"{each:g}" for each in chosen.severities]
+    strip = figures.image_strip(robustness.example(scaled(dataset.test.images[SHOWN : SHOWN + 1]), name), titles)
+    show_sheet(strip, "disturbed", f"disturbed-by-{name}", f"Test image {SHOWN} at {chosen.title} {', '.join(titles)}")
     lines = [PlotLine(run.record.title, POOL_COLOURS[run.recipe.pool], list(chosen.severities), []) for run in runs]
     lines = _measured(lines, runs, dataset, name)
     title = f"{chosen.title} ({chosen.unit})"
@@ -115,6 +122,15 @@ def _check_takes_canvases(run: Run, dataset: Dataset) -> None:
         )
 
 
+def _show_canvases(one: Series, key: str) -> None:
+    """One item on a canvas of every size, or with every number of pieces."""
+    items = shared_networks.dataset("fashion-mnist").test.images[SHOWN : SHOWN + 1]
+    places = [(value, one.fixed) if one.along == "area" else (one.fixed, value) for value in one.tables]
+    drawn = [canvases(items, percent, int(pieces), seed=0) for percent, pieces in places]
+    titles = [f"{value:g}" for value in one.tables]
+    show_sheet(figures.image_strip(scaled(torch.cat(drawn)), titles), key, key, f"Canvases, {one.along}: {', '.join(titles)}")
+
+
 def show_crossover(found: dict[str, Run]) -> None:
     """How accuracy depends on the item's size and on clutter, over the runs that were trained on canvases."""
     found_series = series(verdict_tables(results(found.values())))
@@ -127,6 +143,7 @@ def show_crossover(found: dict[str, Run]) -> None:
         return
     for number, one in enumerate(found_series):
         st.markdown(f"**{plain(one.title)}**")
+        _show_canvases(one, f"canvases-{number}")
         figure_shown(figures.crossover(one), f"crossover {number}", f"crossover-{one.along}")
         st.markdown(one.sentence)
         csv_button("These points", one.rows, f"crossover-{one.along}.csv", f"crossover-csv {number}")
