@@ -64,7 +64,12 @@ def show_sheet(
 
     A click on a matrix calls `on_click` with the matrix's name before the page runs again.
     """
-    show_drawing(sheet.data() | {"name": name, "label": label or name, "clicks": on_click is not None}, key, on_click)
+    show_drawing(
+        sheet.data(dark=st.context.theme.type == "dark")
+        | {"name": name, "label": label or name, "clicks": on_click is not None},
+        key,
+        on_click,
+    )
 
 
 def show_drawing(drawing: dict[str, Any], key: str, on_click: Callable[[str], None] | None = None) -> None:

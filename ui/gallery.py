@@ -67,7 +67,7 @@ def show_gallery(
 ) -> None:
     """All items in one component; a click calls `on_open` with the item's index before the page runs again.
 
-    As a `strip` they stand in one row, and the `chosen` one is marked; `columns` says how many stand in a row.
+    A `strip` has one row, with the `chosen` item marked; else `columns` says how many a row has, and by default they fill it.
     """
 
     def opened() -> None:

@@ -31,6 +31,13 @@ STOPS: dict[Scale, list[tuple[float, str]]] = {
 """The colours of each scale, at places from 0 (the lowest value) to 1 (the highest)."""
 
 
+ON_DARK: dict[Scale, list[tuple[float, str]]] = {
+    "for and against": [(0, "#c27ddb"), (0.25, "#7a5488"), (0.5, "#24252b"), (0.75, "#2f7a4c"), (1, "#4fd07f")],
+    "weight": [(0, "#24252b"), (1, "#dcdaea")],
+}
+"""The scales whose middle or beginning is nothing, and which would glare on a dark page."""
+
+
 @dataclass(frozen=True)
 class Photograph:
     """A picture as a data URL, drawn `width` × `height` units large with its upper left corner at each of `places`."""
@@ -147,7 +154,7 @@ class Sheet:
     field: Field | None = None
     image: bool = False
 
-    def data(self) -> dict[str, Any]:
+    def data(self, dark: bool = False) -> dict[str, Any]:
         """The sheet as JSON: values as little-endian float32, palettes as 256 RGBA colours, both in base64."""
         used = sorted({matrix.scale for matrix in self.matrices})
         return {
@@ -157,7 +164,7 @@ class Sheet:
             "shrinks": self.shrinks,
             "field": vars(self.field) if self.field else None,
             "image": self.image,
-            "palettes": {scale: _base64(palette(scale)) for scale in used},
+            "palettes": {scale: _base64(palette(scale, dark)) for scale in used},
             "photographs": [vars(photograph) for photograph in self.photographs],
             "matrices": [_matrix_data(matrix) for matrix in self.matrices],
             "bars": [vars(bar) for bar in self.bars],
@@ -174,9 +181,9 @@ class Sheet:
 
 
 @cache
-def palette(scale: Scale) -> UInt8[np.ndarray, "256 4"]:
+def palette(scale: Scale, dark: bool = False) -> UInt8[np.ndarray, "256 4"]:
     """Returns a scale's 256 colours (red, green, blue, opacity), interpolated between its stops."""
-    places, names = zip(*STOPS[scale], strict=True)
+    places, names = zip(*(ON_DARK.get(scale, STOPS[scale]) if dark else STOPS[scale]), strict=True)
     colours = np.array([PIL.ImageColor.getcolor(name, "RGBA") for name in names])
     steps = np.linspace(0, 1, 256)
     return np.stack([np.interp(steps, places, channel) for channel in colours.T], axis=1).round().astype(np.uint8)
