@@ -64,12 +64,8 @@ def show_sheet(
 
     A click on a matrix calls `on_click` with the matrix's name before the page runs again.
     """
-    show_drawing(
-        sheet.data(dark=st.context.theme.type == "dark")
-        | {"name": name, "label": label or name, "clicks": on_click is not None},
-        key,
-        on_click,
-    )
+    drawing = sheet.data(dark=st.context.theme.type == "dark")
+    show_drawing(drawing | {"name": name, "label": label or name, "clicks": on_click is not None}, key, on_click)
 
 
 def show_drawing(drawing: dict[str, Any], key: str, on_click: Callable[[str], None] | None = None) -> None:
