@@ -1,7 +1,7 @@
-"""The features of a frozen trunk, computed once and kept on disk: half-precision numbers, mapped into memory.
+"""The features of a frozen trunk, computed once and stored on disk: half-precision numbers, mapped into memory.
 
-They lie under `DATA/features`, a file for every trunk, its weights' checksum, split of a dataset and preparation. A file grows
-piece by piece beside a journal of the pieces' checksums, so that a kill costs one piece, and gets its name when it is whole.
+They are in `DATA/features`, a file for every trunk, its weights' checksum, split of a dataset and preparation. A file grows
+piece by piece beside a journal of the pieces' checksums, so that a kill costs one piece; a complete file gets its final name.
 """
 
 import contextlib
@@ -32,14 +32,14 @@ from gpcore.recipe import Recipe
 from gpcore.training.evaluate import one_thread
 
 PIECE = 32
-"""Images whose features are computed at once, and what a kill costs at most."""
+"""Images whose features are computed at once; a kill loses at most these."""
 
 Shape = tuple[int, int, int]
 
 
 @dataclass(frozen=True)
 class Progress:
-    """How far features are: so many of all images, how many bytes they will take, and the seconds left if that is known."""
+    """The progress of features: finished images of all, the bytes that they will take, and the seconds left if known."""
 
     dataset: str
     done: int
@@ -49,7 +49,7 @@ class Progress:
 
     @property
     def sentence(self) -> str:
-        """The same for a person."""
+        """The progress as text."""
         left = "" if self.seconds_left is None else f", {self.seconds_left:.0f} s left"
         return f"features of {self.dataset}: {self.done:,} of {self.images:,} images{left}, {self.bytes / 1e6:,.0f} MB on disk"
 
@@ -59,7 +59,7 @@ Tell = Callable[[Progress], None]
 
 @dataclass(frozen=True)
 class Kept:
-    """What a file of features says of itself."""
+    """The description in a file of features."""
 
     trunk: str
     dataset: str
@@ -73,32 +73,32 @@ class Kept:
         return self.images * 2 * self.shape[0] * self.shape[1] * self.shape[2]
 
     def to_json(self) -> dict[str, Any]:
-        """What the command line lists."""
+        """The entry for the command line."""
         return {name: getattr(self, name) for name in ("trunk", "dataset", "split", "images", "bytes")}
 
 
 def nobody(progress: Progress) -> None:
-    """Listens to no progress."""
+    """Ignores progress."""
 
 
 def training_data(recipe: Recipe, root: Path, tell: Tell = nobody) -> Dataset:
-    """What a recipe trains on: a dataset's images, or the features that its frozen trunk makes of them.
+    """Returns a recipe's training data: a dataset's images, or their features from its frozen trunk.
 
     Raises:
         DatasetError: the dataset can't be read, or there is no room for its features.
-        TrunkError: the trunk can't be had.
+        TrunkError: the trunk is not available.
     """
     return feature_dataset(recipe.trunk, recipe.dataset, root, tell) if recipe.frozen else load_dataset(recipe.dataset, root)
 
 
 def evaluation_data(recipe: Recipe, root: Path, dataset: str | None = None, tell: Tell = nobody) -> Dataset:
-    """What a run is measured on: the test images of its dataset or of another, or their features; raises as `training_data`."""
+    """Returns a run's evaluation data: test images of its or another dataset, or their features; raises as `training_data`."""
     name = dataset or recipe.dataset
     return feature_dataset(recipe.trunk, name, root, tell, test_only=True) if recipe.frozen else test_split_only(name, root)
 
 
 def images_to_see(recipe: Recipe, root: Path) -> Dataset:
-    """The test images of a run's dataset, as its network takes them; raises as `training_data`."""
+    """Returns the test images of a run's dataset as its network takes them; raises as `training_data`."""
     return (
         test_squares(recipe.dataset, root, load_trunk(recipe.trunk).side)
         if recipe.frozen
@@ -107,11 +107,11 @@ def images_to_see(recipe: Recipe, root: Path) -> Dataset:
 
 
 def feature_dataset(trunk_name: str, name: str, root: Path, tell: Tell = nobody, test_only: bool = False) -> Dataset:
-    """A dataset whose images are the features of a trunk, computed first where they are not kept yet.
+    """Returns a dataset whose images are the features of a trunk, computed first if they are not stored yet.
 
     Raises:
         DatasetError: the dataset can't be read, or there is no room for its features.
-        TrunkError: the trunk can't be had.
+        TrunkError: the trunk is not available.
     """
     trunk = load_trunk(trunk_name)
     parts = [pictures(name, root, train, trunk.side) for train in (True, False)]
@@ -127,7 +127,7 @@ def feature_dataset(trunk_name: str, name: str, root: Path, tell: Tell = nobody,
 def part_features(
     trunk: Trunk, images: Pictures, name: str, split: str, root: Path, tell: Tell
 ) -> Float16[Tensor, "n features rows columns"]:
-    """The features of a split, from the disk or computed now; a file that is damaged is replaced."""
+    """Returns the features of a split, from the disk or computed now; a damaged file is replaced."""
     path = _path(trunk, images, name, split, root)
     expected = Kept(trunk.name, name, split, len(images.labels), trunk.shape, [])
     found = _opened(path, expected)
@@ -149,13 +149,13 @@ def _path(trunk: Trunk, images: Pictures, name: str, split: str, root: Path) -> 
 
 
 def _halves() -> bool:
-    """Whether the processor multiplies bfloat16 in hardware: half the time, and the same answers (docs/photographs.md)."""
+    """Returns whether the processor multiplies bfloat16 in hardware: half the time, same answers (docs/photographs.md)."""
     known: dict[str, object] = getattr(torch.cpu, "get_capabilities", dict)()  # since PyTorch 2.10
     return bool(known.get("amx_bf16") or known.get("avx512_bf16"))
 
 
 def _opened(path: Path, expected: Kept) -> Float16[Tensor, "n features rows columns"] | None:
-    """The features in a file, mapped into memory; None if it is missing, damaged or another's."""
+    """Returns the features in a file, mapped into memory; None if it is missing, damaged or of something else."""
     try:
         kept = _described(path)
         if (kept.images, kept.shape) != (expected.images, expected.shape) or path.stat().st_size != kept.bytes:
@@ -164,7 +164,7 @@ def _opened(path: Path, expected: Kept) -> Float16[Tensor, "n features rows colu
     except (OSError, ValueError, TypeError, KeyError, RuntimeError):
         return None
     channels, rows, columns = kept.shape
-    # Innermost channels, which a head takes in a third of the time; so they lie on the disk as well.
+    # Channels are innermost, also on disk: a head needs a third of the time for them.
     found = found.view(kept.images, rows, columns, channels).permute(0, 3, 1, 2)
     return found if [_sum(part) for part in found.split(PIECE)] == kept.checksums else None
 
@@ -184,7 +184,7 @@ def _bytes(piece: Float16[Tensor, "n features rows columns"]) -> memoryview:
 
 @contextlib.contextmanager
 def _alone(path: Path, tell: Tell, waiting: Progress) -> Iterator[None]:
-    """No other process computes the same features meanwhile; waits for the one that does."""
+    """Locks out other processes that compute the same features; waits for one that already does."""
     with _disk(path):
         path.parent.mkdir(parents=True, exist_ok=True)
         lock = FileLock(path.with_suffix(".lock"))
@@ -209,7 +209,7 @@ def _disk(path: Path) -> Iterator[None]:
 
 
 def _compute(trunk: Trunk, images: Pictures, path: Path, expected: Kept, tell: Tell) -> None:
-    """Compute what is missing of a file, piece by piece on all cores, and give it its name."""
+    """Computes the missing pieces of a file on all cores, and gives it its final name."""
     growing, journal = path.with_suffix(".part"), path.with_suffix(".journal")
     each = expected.bytes // max(expected.images, 1)
     sums = _whole_pieces(growing, journal, each * PIECE)
@@ -255,7 +255,7 @@ def _name_it(growing: Path, path: Path, kept: Kept) -> None:
 
 
 def _whole_pieces(growing: Path, journal: Path, size: int) -> list[int]:
-    """The checksums of the pieces that an earlier process left whole; the journal is cut off behind them."""
+    """Returns the checksums of the pieces that an earlier process completed; the journal is cut off after them."""
     sums: list[int] = []
     if journal.exists() and growing.exists():
         noted = journal.read_text(encoding="ascii", errors="replace").split("\n")[:-1]
@@ -276,7 +276,7 @@ def _piece(trunk: Trunk, images: Pictures, start: int) -> Float16[Tensor, "n fea
 
 
 def kept_features(root: Path) -> list[tuple[Path, Kept]]:
-    """The files of features under a folder of datasets, and what each says of itself."""
+    """Returns the files of features under a folder of datasets with their descriptions."""
     found = []
     for path in sorted((root / "features").glob("*.f16")):
         with contextlib.suppress(OSError, ValueError, TypeError, KeyError):
@@ -285,7 +285,7 @@ def kept_features(root: Path) -> list[tuple[Path, Kept]]:
 
 
 def delete_features(root: Path) -> int:
-    """Delete all features under a folder of datasets, half-made ones too; the bytes that were freed."""
+    """Deletes all features under a folder of datasets, also incomplete ones; returns the bytes that were freed."""
     freed = 0
     for path in sorted((root / "features").glob("*")):
         if path.suffix in (".f16", ".json", ".part", ".journal", ".lock"):
