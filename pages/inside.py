@@ -31,7 +31,7 @@ with widgets.errors_shown(), st.container(key="workbench"):
     with epoch_side:
         snapshots = view_state.pick_epoch(runs)
         view_state.offer_newer(snapshots)
-    image_side, network_side = st.columns([1, 4.6], gap="medium")
+    image_side, network_side = st.columns([1, 4.2], gap="medium")
     with image_side:
         image_place = st.container()
         picked = pick_image(dataset, lambda: computed.disagreement(*snapshots, dataset).differing())

@@ -71,7 +71,7 @@ with widgets.errors_shown():
     store = stores.own_store()
     records = stores.records(store.folder)
 
-form, watch = st.columns([1, 2.6], gap="large")
+form, watch = st.columns([1.35, 2.4], gap="large")
 
 with form, ask_for_recipes():
     try:

@@ -13,7 +13,7 @@ from torch import Tensor
 from gpcore.drawing.sheets import Disc, Field, Matrix, Outline, Photograph, Sheet, Text
 from gpcore.drawing.theme import NEUTRAL
 
-GRID_HEIGHT = 310
+GRID_HEIGHT = 262
 """Height in pixels, the same for every layer, so that the page does not move from layer to layer."""
 
 IMAGE_HEIGHT = 170

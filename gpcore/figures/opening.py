@@ -23,7 +23,7 @@ RUNS: dict[Pool, str] = {"gap": "checkpoints/article-gap-seed0", "gmp": "checkpo
 IMAGE = 2
 """A trouser, which both networks recognise."""
 
-SCORE: dict[Pool, str] = {"gap": "the mean of all cells", "gmp": "the maximum: one cell"}
+SCORE: dict[Pool, str] = {"gap": "its mean", "gmp": "its maximum"}
 
 HEIGHT, APART, TITLE, EDGE = 200, 1.35, 0.2, 0.08
 
@@ -74,6 +74,7 @@ def drawing(look: Analysis, pool: Pool, name: str) -> Sheet:
             Text("→", map_x - (APART - 1) / 2, TITLE + 0.5, 20, "middle"),
             Text("→", score_x - (APART - 1) / 2, TITLE + 0.5, 20, "middle"),
         ],
+        shrinks=True,
     )
 
 

@@ -42,7 +42,14 @@ def pick_image(dataset: Dataset, disagreements: Callable[[], Int64[Tensor, " fou
     """
     _follow_sent_picture()
     source = st.segmented_control(
-        "Image", [TEST, OWN], default=TEST, key="source", bind="query-params", required=True, label_visibility="collapsed"
+        "Image",
+        [TEST, OWN],
+        default=TEST,
+        key="source",
+        bind="query-params",
+        required=True,
+        label_visibility="collapsed",
+        wrap=True,
     )
     return _pick_own(dataset) if source == OWN else _pick_test_image(dataset, disagreements)
 
@@ -60,13 +67,13 @@ def _pick_test_image(dataset: Dataset, disagreements: Callable[[], Int64[Tensor,
         return found if label is None else found[dataset.test.labels[found] == label]
 
     buttons = st.container(horizontal=True, gap="xsmall")
-    for key, icon, title, choose in (
-        ("previous", "chevron_left", "Previous", lambda: _step(_of_class(dataset, label), index, -1)),
-        ("next", "chevron_right", "Next", lambda: _step(_of_class(dataset, label), index, 1)),
-        ("random", "shuffle", "Random", lambda: _by_chance(_of_class(dataset, label), index)),
-        ("differing", "compare_arrows", "They disagree", lambda: _by_chance(differing(), index)),
+    for key, title, choose in (
+        ("previous", "Previous", lambda: _step(_of_class(dataset, label), index, -1)),
+        ("next", "Next", lambda: _step(_of_class(dataset, label), index, 1)),
+        ("random", "Random", lambda: _by_chance(_of_class(dataset, label), index)),
+        ("differing", "They disagree", lambda: _by_chance(differing(), index)),
     ):
-        buttons.button(title, icon=f":material/{icon}:", key=key, on_click=_go, args=(choose,))
+        buttons.button(title, key=key, on_click=_go, args=(choose,))
     actual = int(dataset.test.labels[index])
     return Picked(scaled(dataset.test.images[index : index + 1]), actual, f"Test image {index:,}: {dataset.classes[actual]}")
 

@@ -37,7 +37,7 @@ def show_layers(scene: Scene, layers: list[Layer], hidden: bool) -> None:
     _pick_layer(scene, layers, layer)
     scale_side, sort_side, numbers_side = st.columns([3, 2, 2], gap="medium", vertical_alignment="bottom")
     scale = scale_side.segmented_control(
-        "One colour scale for", list(SCALES), default="each network", key="scale", bind="query-params", required=True
+        "One colour scale for", list(SCALES), default="each network", key="scale", bind="query-params", required=True, wrap=True
     )
     sort = sort_side.toggle("Sort by score", key="sort", bind="query-params")
     grids = twin_grids(scene.looks, layer.index, scene.dataset.classes, SCALES[scale], sort, hidden)

@@ -115,7 +115,7 @@ def _follow_runs(chosen: tuple[str, ...], last: int) -> None:
 
 
 def _epoch_slider(begin: int, last: int) -> int:
-    slider, button = st.columns([2.4, 1], vertical_alignment="bottom")
+    slider, button = st.columns([1.7, 1], vertical_alignment="bottom")
     playing = st.session_state.get("playing", False)
     title, icon = ("Pause", ":material/pause:") if playing else ("Play", ":material/play_arrow:")
     button.button(title, icon=icon, help="All epochs, both networks in step", key="play", on_click=_toggle, args=(begin, last))

@@ -24,6 +24,9 @@ FIRST = ("Html", "PageLink", "DataFrame", "Selectbox", "BidiComponent", "Downloa
 FOR_GOOD = "public, immutable, max-age=31536000"
 """How long a browser may keep a file: the same as Streamlit's own answer, since a file's name holds a hash of its content."""
 
+STYLE = b"<style>" + Path(__file__).with_name("page.css").read_bytes() + b"</style></head>"
+"""In the page from its first moment: a style that comes with an element moves what is there already."""
+
 IMPORTED = re.compile(rb"""(?:\bfrom|\bimport)\s*["']\./([\w.-]+\.js)["']""")
 
 
@@ -41,18 +44,37 @@ def modules() -> dict[str, bytes]:
     return found
 
 
+def _is_page(message: Message) -> bool:
+    return MutableHeaders(scope=message).get("content-type", "").startswith("text/html")
+
+
+def _prepare(headers: MutableHeaders, body: Message) -> None:
+    """Names the modules in a page's header and puts the style into its head."""
+    if modules():
+        headers["link"] = ", ".join(f"<./static/js/{name}>; rel=modulepreload" for name in modules())
+    if b"</head>" in body.get("body", b"") and "content-encoding" not in headers:
+        body["body"] = body["body"].replace(b"</head>", STYLE, 1)
+        if "content-length" in headers:
+            headers["content-length"] = str(int(headers["content-length"]) + len(STYLE) - len(b"</head>"))
+
+
 class Preload:
-    """Names the modules in the header of every page, and serves them from memory."""
+    """Names the modules in the header of every page, puts our style into it, and serves the modules from memory."""
 
     def __init__(self, app: ASGIApp) -> None:
         self._app = app
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        held: list[Message] = []
+
         async def named(message: Message) -> None:
-            if message["type"] == "http.response.start":
-                headers = MutableHeaders(scope=message)
-                if modules() and headers.get("content-type", "").startswith("text/html"):
-                    headers["link"] = ", ".join(f"<./static/js/{name}>; rel=modulepreload" for name in modules())
+            if message["type"] == "http.response.start" and _is_page(message):
+                held.append(message)
+                return
+            if held:
+                start = held.pop()
+                _prepare(MutableHeaders(scope=start), message)
+                await send(start)
             await send(message)
 
         folder, _, name = scope.get("path", "").rpartition("/")
