@@ -51,3 +51,18 @@ def like(model: nn.Module, x: Tensor) -> Tensor:
     """A batch on the network's device and in its precision."""
     weight = next((each for each in model.parameters() if each.is_floating_point()), x)
     return x.to(weight.device, weight.dtype)
+
+
+class Headed(nn.Module):
+    """A network up to its last maps, with another head behind them: what `gpcore.which_pooling` trained."""
+
+    def __init__(self, model: nn.Module, found: Found, head: nn.Module) -> None:
+        super().__init__()
+        self.model, self.head, self.found = model, head, found
+
+    def forward(self, x: Float[Tensor, "n ..."]) -> Float[Tensor, "n classes"]:
+        detour = Detour(self.found.maps, self.found.pooled, lambda maps, pooled: pooled)
+        with detour:
+            self.model(x)  # its own classifier answers into the void, and an export leaves it out
+        assert detour.maps is not None
+        return self.head(self.found.layout.maps(detour.maps).float())
