@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from gpcore.data.datasets import load_dataset as load_dataset
     from gpcore.insight.evidence import evidence as evidence
     from gpcore.inspection.inside import inspect as inspect
+    from gpcore.inspection.which import which_pooling as which_pooling
     from gpcore.nets.pooling import AttentionPool as AttentionPool
     from gpcore.nets.pooling import AverageMaxPool as AverageMaxPool
     from gpcore.nets.pooling import AveragePool as AveragePool
@@ -41,6 +42,7 @@ PUBLIC = {
     "inspect": "gpcore.inspection.inside",
     "load_dataset": "gpcore.data.datasets",
     "open_run": "gpcore.runs.run",
+    "which_pooling": "gpcore.inspection.which",
 }
 """The public names and the modules that define them."""
 

@@ -1,10 +1,13 @@
 """Anybody's network: its pooling is found, its scores are taken apart, and it is left as it was."""
 
+import contextlib
 import copy
+import io
 import warnings
 from pathlib import Path
 
 import numpy as np
+import onnxruntime
 import PIL.Image
 import pytest
 import timm
@@ -15,7 +18,7 @@ from torch import nn
 from torch.nn import functional
 
 import gpcore
-from gpcore.errors import GpcoreError, ImageError, InsightError
+from gpcore.errors import DatasetError, GpcoreError, ImageError, InsightError, RecipeError
 from gpcore.nets.pooling import LogSumExpPool
 
 EXACT, FEATURES, LINEARISED = "exact", "features exact, classes linearised", "linearised"
@@ -360,3 +363,84 @@ def test_a_copy_and_a_compiled_networks_inside_are_found_too():
     model = ByHand(lambda x: x.mean((2, 3)))
     swapped = copy.deepcopy(gpcore.inspect(model, (3, 16, 16)).swap("gmp"))
     assert gpcore.inspect(torch.compile(swapped), (3, 16, 16)).found.title == "GMP"
+
+
+@pytest.fixture(scope="module")
+def folder(fashion, tmp_path_factory):
+    """Trousers, bags and ankle boots of FashionMNIST, 30 each, as files."""
+    root = tmp_path_factory.mktemp("items")
+    for label in (1, 8, 9):
+        (root / fashion.classes[label]).mkdir()
+        for number, image in enumerate(fashion.test.images[fashion.test.labels == label][:30]):
+            PIL.Image.fromarray(image[0].numpy()).save(root / fashion.classes[label] / f"{number:02}.png")
+    return root
+
+
+@pytest.fixture(scope="module")
+def study(folder, tmp_path_factory):
+    """Two poolings behind a network in network that never learnt."""
+    torch.manual_seed(0)
+    inside = gpcore.inspect(nin(nn.AdaptiveAvgPool2d((1, 1))), (1, 28, 28))
+    cache = tmp_path_factory.mktemp("cache")
+    return gpcore.which_pooling(inside, folder, pools=["gap", "gmp"], seeds=6, cache=cache, progress=False), cache
+
+
+def test_which_pooling_is_a_verdict_on_paired_seeds(study, folder):
+    result, cache = study
+    frame = result.to_frame()
+    assert set(frame["pool"]) == {"gap", "gmp"}
+    assert set(frame["seeds"]) == {6}
+    assert "6 seeds, 72 images trained on, 18 to validate" in result.sentence
+    assert result.sentence.startswith("Against GAP, ")
+    assert result.best.pool == frame["pool"][0]
+    assert frame["accuracy"][0] == pytest.approx(np.mean(list(result.table.standings[0].accuracies.values())))
+    assert "<svg" in result._repr_html_()
+    kept = {path: path.stat().st_mtime_ns for path in cache.rglob("*.f16")}
+    assert len(kept) == 2
+    again = gpcore.which_pooling(
+        gpcore.inspect(result.best.inside.model, (1, 28, 28)), folder, ["gap", "gmp"], 6, cache=cache, progress=False
+    )
+    assert again.table.standings == result.table.standings
+    assert {path: path.stat().st_mtime_ns for path in cache.rglob("*.f16")} == kept
+
+
+def test_batches_give_the_same_verdict_as_the_files_they_came_from(study, folder):
+    result, _ = study
+    inside = result.best.inside
+    files = [(path, label) for label, name in enumerate(sorted(folder.iterdir())) for path in sorted(name.iterdir())]
+    paths, labels = zip(*files, strict=True)
+    batches = [(inside.batch(list(paths)), torch.tensor(labels))]
+    same = gpcore.which_pooling(inside, batches, ["gmp", "gap"], 6, progress=False)
+    for one, other in zip(same.table.standings, result.table.standings, strict=True):
+        assert one.mean.value == pytest.approx(other.mean.value, abs=0.06)  # features of files are kept in half precision
+
+
+def test_the_trained_head_goes_back_and_leaves_for_onnx(study, folder, tmp_path):
+    result, _ = study
+    inside = result.best.inside
+    model = result.best.apply(inside.model)
+    files = [(path, label) for label, name in enumerate(sorted(folder.iterdir())) for path in sorted(name.iterdir())[4::5]]
+    images = inside.batch([path for path, _ in files])
+    labels = torch.tensor([label for _, label in files])
+    right = (model(images).argmax(1) == labels).float().mean().item()
+    assert right == pytest.approx(result.best.accuracy, abs=0.06)
+    with warnings.catch_warnings(), contextlib.redirect_stdout(io.StringIO()):
+        warnings.simplefilter("ignore")
+        program = torch.onnx.export(model, (images[:2],), input_names=["images"], dynamic_shapes=({0: torch.export.Dim("n")},))
+    program.save(tmp_path / "model.onnx")
+    [scores] = onnxruntime.InferenceSession(tmp_path / "model.onnx").run(None, {"images": images.numpy()})
+    assert np.abs(scores - model(images).detach().numpy()).max() < 1e-4
+
+
+def test_heads_without_a_meaning_and_without_a_name(study, folder):
+    inside = gpcore.inspect(nn.Sequential(nn.Conv2d(1, 4, 9, 4), nn.AdaptiveAvgPool2d(1), nn.Flatten()), (1, 28, 28))
+    batches = [(torch.rand(24, 1, 28, 28), torch.arange(24) % 2)]
+    result = gpcore.which_pooling(inside, batches, ["gap", "gem"], 1, progress=False)
+    assert "GeM is defined for values of 0 and more" in result.sentence
+    assert [one.pool for one in result.table.standings] == ["gap"]
+    with pytest.raises(RecipeError, match="pools has 'median': choose from gap"):
+        gpcore.which_pooling(inside, batches, ["median"], 1, progress=False)
+    with pytest.raises(DatasetError, match="The loader gives no images"):
+        gpcore.which_pooling(inside, [], progress=False)
+    with pytest.raises(DatasetError, match="24 images of 1 classes: give two classes or more"):
+        gpcore.which_pooling(inside, [(batches[0][0], torch.zeros(24))], progress=False)

@@ -53,12 +53,12 @@ class Preparation:
         left, top = (size[0] - self.width) // 2, (size[1] - self.height) // 2
         cut = picture.resize(size, PIL.Image.Resampling.BILINEAR).crop((left, top, left + self.width, top + self.height))
         pixels = torch.from_numpy(np.array(cut)).reshape(self.height, self.width, self.channels).permute(2, 0, 1)
-        return self._normalised(pixels.float() / 255)
+        return self.normalised(pixels.float() / 255)
 
     def example(self) -> Float[Tensor, "1 channels height width"]:
         """Noise, the same every time: a flat image would give every pooling the same answer."""
         noise = torch.rand(1, self.channels, self.height, self.width, generator=torch.Generator().manual_seed(0))
-        return self._normalised(noise[0])[None]
+        return self.normalised(noise[0])[None]
 
     def shown(self, x: Float[Tensor, "channels height width"]) -> np.ndarray:
         """An input as pixels (height, width, 3) that a person can see."""
@@ -66,7 +66,8 @@ class Preparation:
         pixels = (x.float().cpu() * deviation + mean).clamp(0, 1).mul(255).round().byte()
         return pixels[:3].expand(3, -1, -1).permute(1, 2, 0).contiguous().numpy()
 
-    def _normalised(self, pixels: Float[Tensor, "channels height width"]) -> Float[Tensor, "channels height width"]:
+    def normalised(self, pixels: Float[Tensor, "*n channels height width"]) -> Float[Tensor, "*n channels height width"]:
+        """Less the mean, over the deviation."""
         mean, deviation = (torch.tensor(values)[:, None, None] for values in (self.mean, self.deviation))
         return (pixels - mean) / deviation
 

@@ -36,17 +36,17 @@ class Inside:
         self, model: nn.Module, found: Found, preparation: Preparation, transform: Transform, classes: Sequence[str]
     ) -> None:
         self.model, self.found, self.classes = model, found, classes
-        self._preparation, self._transform = preparation, transform
+        self.preparation, self.transform = preparation, transform
 
     def __repr__(self) -> str:
         return f"{type(self.model).__name__}: {self.found.sentence}"
 
     def _repr_html_(self) -> str:
-        return sheet_svg(found_sheet(type(self.model).__name__, self._preparation_shape, self.found))
+        return sheet_svg(found_sheet(type(self.model).__name__, self.image_shape, self.found))
 
     def save(self, path: str | Path) -> None:
         """Draw what was found, as a file whose name ends in `.png` or `.svg`."""
-        save_sheet(found_sheet(type(self.model).__name__, self._preparation_shape, self.found), Path(path))
+        save_sheet(found_sheet(type(self.model).__name__, self.image_shape, self.found), Path(path))
 
     def scores(self, images: Picture | Iterable[Picture]) -> Float[Tensor, "n classes"]:
         """The network's own answer."""
@@ -55,7 +55,7 @@ class Inside:
 
     def batch(self, images: Picture | Iterable[Picture]) -> Float[Tensor, "n channels height width"]:
         """Images as the network takes them: prepared, on its device, in its precision."""
-        return like(self.model, as_batch(images, self._transform))
+        return like(self.model, as_batch(images, self.transform))
 
     def features(self, images: Picture | Iterable[Picture]) -> Float[Tensor, "n channels rows columns"]:
         """The maps that the network pools."""
@@ -107,15 +107,15 @@ class Inside:
             learnt = " has weights to learn, as gpcore.which_pooling does" if pool in POOLS else ""
             raise InsightError(f"pool is {pool!r}{learnt or ''}: choose one of {names}, or give a module.")
         made = POOLS[pool](self.found.shape[0]).requires_grad_(False)
-        if isinstance(made, GeneralisedMeanPool) and (low := self.features(self._preparation.example()).min()) < 0:
+        if isinstance(made, GeneralisedMeanPool) and (low := self.features(self.preparation.example()).min()) < 0:
             raise InsightError(
                 f"GeM is defined for values of 0 and more; these maps go down to {low:.3g}: choose another pooling."
             )
         return Swapped(self.model, self.found, made)
 
     @property
-    def _preparation_shape(self) -> tuple[int, int, int]:
-        return self._preparation.channels, self._preparation.height, self._preparation.width
+    def image_shape(self) -> tuple[int, int, int]:
+        return self.preparation.channels, self.preparation.height, self.preparation.width
 
     def _maps(self, detour: Detour) -> Float[Tensor, "n channels rows columns"]:
         if detour.maps is None:
@@ -210,7 +210,7 @@ class Inside:
         )
 
     def _evidence(self, x: Tensor, shares: Tensor, **rows: Any) -> CellEvidence:
-        return CellEvidence(maps=shares, weights=torch.ones_like(shares), picture=self._preparation.shown(x[0]), **rows)
+        return CellEvidence(maps=shares, weights=torch.ones_like(shares), picture=self.preparation.shown(x[0]), **rows)
 
     def _named(self, labels: Tensor) -> tuple[str, ...]:
         return tuple(self.classes[label] if label < len(self.classes) else str(label) for label in labels.tolist())
