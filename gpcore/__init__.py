@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from gpcore.data.datasets import load_dataset as load_dataset
     from gpcore.insight.evidence import evidence as evidence
-    from gpcore.inspection.inside import inspect as inspect
+    from gpcore.inspection.inspected import inspect as inspect
     from gpcore.inspection.which import which_pooling as which_pooling
     from gpcore.nets.pooling import AttentionPool as AttentionPool
     from gpcore.nets.pooling import AverageMaxPool as AverageMaxPool
@@ -39,7 +39,7 @@ PUBLIC = {
     "TrainingState": "gpcore.training.state",
     "evidence": "gpcore.insight.evidence",
     "fit": "gpcore.training.fit",
-    "inspect": "gpcore.inspection.inside",
+    "inspect": "gpcore.inspection.inspected",
     "load_dataset": "gpcore.data.datasets",
     "open_run": "gpcore.runs.run",
     "which_pooling": "gpcore.inspection.which",

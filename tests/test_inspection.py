@@ -199,7 +199,7 @@ def test_what_cannot_be_traced_or_run_is_a_sentence():
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # PyTorch advises against TorchScript
         scripted = torch.jit.script(nn.Sequential(nn.Conv2d(3, 4, 3), nn.AdaptiveAvgPool2d(1), nn.Flatten()))
-    with pytest.raises(InsightError, match=r"give the nn.Module that it was made from"):
+    with pytest.raises(InsightError, match=r"give the nn.Module that it was created from"):
         gpcore.inspect(scripted, (3, 8, 8))
     with pytest.raises(InsightError, match="not one score per class"):
         gpcore.inspect(nn.Conv2d(3, 4, 3), (3, 8, 8))
@@ -390,7 +390,7 @@ def test_which_pooling_is_a_verdict_on_paired_seeds(study, folder):
     frame = result.to_frame()
     assert set(frame["pool"]) == {"gap", "gmp"}
     assert set(frame["seeds"]) == {6}
-    assert "6 seeds, 72 images trained on, 18 to validate" in result.sentence
+    assert "6 seeds, 72 training images, 18 for validation" in result.sentence
     assert result.sentence.startswith("Against GAP, ")
     assert result.best.pool == frame["pool"][0]
     assert frame["accuracy"][0] == pytest.approx(np.mean(list(result.table.standings[0].accuracies.values())))

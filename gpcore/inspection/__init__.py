@@ -1,1 +1,1 @@
-"""Anybody's network: which global pooling it has, what that sees, another one in its place, and which one to train."""
+"""Any network: which global pooling it has, what that pooling sees, a swap for another one, and which one to train."""

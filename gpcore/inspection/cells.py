@@ -1,4 +1,4 @@
-"""The scores of one image as cells that add up, and how they are drawn over it."""
+"""The scores of one image as sums of cells, and their drawing over the image."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -30,5 +30,5 @@ class CellEvidence(Evidence):
         return sheet_svg(evidence_sheet(self, self.names, self.picture, self.how))
 
     def save(self, path: str | Path) -> None:
-        """Draw the highest scores over the image, as a file whose name ends in `.png` or `.svg`."""
+        """Draws the highest scores over the image, into a file whose name ends in `.png` or `.svg`."""
         save_sheet(evidence_sheet(self, self.names, self.picture, self.how), Path(path))

@@ -1,4 +1,4 @@
-"""Whatever a person has in hand as the batch that a network takes: tensors as they are, pictures prepared first."""
+"""Turns images of any kind into a batch for a network: tensors unchanged, pictures prepared first."""
 
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
@@ -15,10 +15,10 @@ from gpcore.data.decoding import read_photo
 from gpcore.errors import ImageError
 
 IMAGENET_MEAN, IMAGENET_DEVIATION = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
-"""What torchvision's and most of timm's networks were trained with."""
+"""The mean and deviation for torchvision's and most of timm's networks."""
 
 USUAL_SIZE = 224
-"""Pixels of the usual example."""
+"""Side of the default example in pixels."""
 
 CROP = 0.875
 """The part of a picture's shorter side that is kept, as in torchvision's own preparation (224 of 256)."""
@@ -39,7 +39,7 @@ class Preparation:
 
     @classmethod
     def of(cls, model: nn.Module, size: tuple[int, int, int] | None) -> "Preparation":
-        """From timm's own configuration, if the network carries one; else as ImageNet's networks, or [0, 1] for grey ones."""
+        """Uses timm's own configuration, if the network has one; otherwise ImageNet's, or [0, 1] for grey images."""
         known: dict[str, Any] = getattr(model, "pretrained_cfg", None) or getattr(model, "default_cfg", None) or {}
         channels, height, width = size or known.get("input_size") or (_channels(model), USUAL_SIZE, USUAL_SIZE)
         usual = (IMAGENET_MEAN, IMAGENET_DEVIATION) if channels == 3 else ((0.0,) * channels, (1.0,) * channels)
@@ -56,18 +56,18 @@ class Preparation:
         return self.normalised(pixels.float() / 255)
 
     def example(self) -> Float[Tensor, "1 channels height width"]:
-        """Noise, the same every time: a flat image would give every pooling the same answer."""
+        """Returns noise, always the same: on a flat image every pooling would have the same result."""
         noise = torch.rand(1, self.channels, self.height, self.width, generator=torch.Generator().manual_seed(0))
         return self.normalised(noise[0])[None]
 
     def shown(self, x: Float[Tensor, "channels height width"]) -> np.ndarray:
-        """An input as pixels (height, width, 3) that a person can see."""
+        """Returns an input as visible pixels (height, width, 3)."""
         mean, deviation = (torch.tensor(values)[:, None, None] for values in (self.mean, self.deviation))
         pixels = (x.float().cpu() * deviation + mean).clamp(0, 1).mul(255).round().byte()
         return pixels[:3].expand(3, -1, -1).permute(1, 2, 0).contiguous().numpy()
 
     def normalised(self, pixels: Float[Tensor, "*n channels height width"]) -> Float[Tensor, "*n channels height width"]:
-        """Less the mean, over the deviation."""
+        """Subtracts the mean and divides by the deviation."""
         mean, deviation = (torch.tensor(values)[:, None, None] for values in (self.mean, self.deviation))
         return (pixels - mean) / deviation
 

@@ -1,4 +1,4 @@
-"""The features of anybody's network: of a folder of images, kept on disk as a trunk's are; of a loader's batches, in memory."""
+"""The features of any network: of a folder of images, stored on disk like a trunk's; of a loader's batches, in memory."""
 
 from collections.abc import Iterable, Sequence
 from pathlib import Path
@@ -12,7 +12,7 @@ from gpcore.data.datasets import Dataset, Split, list_folder
 from gpcore.data.pictures import pictures
 from gpcore.errors import DatasetError
 from gpcore.inspection.images import Preparation
-from gpcore.inspection.inside import Inside
+from gpcore.inspection.inspected import Inside
 from gpcore.inspection.swapped import like
 from gpcore.inspection.trace import Detour, at_rest
 from gpcore.nets.checkpoints import checksum
@@ -21,7 +21,7 @@ from gpcore.recipe import FOLDER_PREFIX, TIMM_PREFIX
 from gpcore.training.features import Tell, part_features
 
 EVERY = 5
-"""Of each class every fifth image is for validation, as in a folder without a test split."""
+"""Every fifth image of each class is for validation, as in a folder without a test split."""
 
 Batches = Iterable[tuple[Tensor, Tensor]]
 
@@ -62,7 +62,7 @@ def of_folder(inside: Inside, folder: Path, cache: Path, tell: Tell) -> Dataset:
         DatasetError: the folder can't be read, or there is no room for its features.
     """
     listed = list_folder(folder)
-    if inside.transform is not inside.preparation:  # the user's own: nobody can tell when it changes, so nothing is kept
+    if inside.transform is not inside.preparation:  # a user's function: its changes can't be detected, so nothing is stored
         parts = [
             [inside.features([path for path, _ in part]) for part in _batches(files)] for files in (listed.train, listed.test)
         ]
@@ -80,7 +80,7 @@ def of_folder(inside: Inside, folder: Path, cache: Path, tell: Tell) -> Dataset:
 
 
 def of_loader(inside: Inside, loader: Batches, test: Batches | None, classes: Sequence[str]) -> Dataset:
-    """The features of a loader's batches of images and labels; without `test`, every fifth image of each class is for it.
+    """Returns the features of a loader's images; without `test`, every fifth image of each class is for validation.
 
     Raises:
         DatasetError: it gives no images, one class, or classes of fewer than five.

@@ -1,4 +1,4 @@
-"""A network with another pooling in the place of its own, and how often a network is right."""
+"""Networks with another pooling or head, and their accuracy."""
 
 from collections.abc import Iterable
 
@@ -13,7 +13,7 @@ from gpcore.inspection.trace import Detour, at_rest
 
 
 class Swapped(nn.Module):
-    """A network with another pooling in the place of its own, on the same weights: a module like the network itself."""
+    """A network with another pooling on the same weights; a module like the network itself."""
 
     def __init__(self, model: nn.Module, found: Found, pool: nn.Module) -> None:
         super().__init__()
@@ -27,7 +27,7 @@ class Swapped(nn.Module):
             return logits_of(self.model(x))
 
     def accuracy(self, loader: Iterable[tuple[Tensor, Tensor]]) -> float:
-        """The fraction of a loader's images whose highest score is that of their label."""
+        """Returns the fraction of a loader's images whose highest score is that of their label."""
         return accuracy(self, loader)
 
 
@@ -48,13 +48,13 @@ def accuracy(model: nn.Module, loader: Iterable[tuple[Tensor, Tensor]]) -> float
 
 
 def like(model: nn.Module, x: Tensor) -> Tensor:
-    """A batch on the network's device and in its precision."""
+    """Returns a batch on the network's device and in its precision."""
     weight = next((each for each in model.parameters() if each.is_floating_point()), x)
     return x.to(weight.device, weight.dtype)
 
 
 class Headed(nn.Module):
-    """A network up to its last maps, with another head behind them: what `gpcore.which_pooling` trained."""
+    """A network up to its last maps, followed by a head from `gpcore.which_pooling`."""
 
     def __init__(self, model: nn.Module, found: Found, head: nn.Module) -> None:
         super().__init__()
@@ -63,6 +63,6 @@ class Headed(nn.Module):
     def forward(self, x: Float[Tensor, "n ..."]) -> Float[Tensor, "n classes"]:
         detour = Detour(self.found.maps, self.found.pooled, lambda maps, pooled: pooled)
         with detour:
-            self.model(x)  # its own classifier answers into the void, and an export leaves it out
+            self.model(x)  # the output of its own classifier is unused, and an export leaves it out
         assert detour.maps is not None
         return self.head(self.found.layout.maps(detour.maps).float())

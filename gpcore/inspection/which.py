@@ -1,4 +1,4 @@
-"""Which pooling to train on a network's own features: every head with the same seeds, and the project's verdict on them."""
+"""Compares poolings on a network's own features: trains every head with the same seeds, and gives a verdict."""
 
 import html
 from collections.abc import Callable, Sequence
@@ -12,7 +12,7 @@ from torch import nn
 from gpcore.data.datasets import Dataset
 from gpcore.errors import RecipeError
 from gpcore.figures.seed_rows import over_seeds
-from gpcore.inspection.inside import Inside, inspect
+from gpcore.inspection.inspected import Inside, inspect
 from gpcore.inspection.own_features import Batches, of_folder, of_loader
 from gpcore.inspection.swapped import Headed
 from gpcore.recipe import HEAD_LABELS, PHOTOGRAPHS, TIMM_PREFIX, Pool, Recipe
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class TrainedHead:
-    """A head that was trained on a network's features: `apply` puts it back behind the network."""
+    """A head trained on a network's features; `apply` attaches it to the network."""
 
     pool: Pool
     accuracy: float
@@ -35,13 +35,13 @@ class TrainedHead:
     inside: Inside
 
     def apply(self, model: nn.Module) -> nn.Module:
-        """The network with this head in the place of its own pooling and classifier: a module in evaluation mode."""
+        """Returns the network with this head instead of its own pooling and classifier, in evaluation mode."""
         return Headed(model, self.inside.found, self.module).eval()
 
 
 @dataclass(frozen=True)
 class PoolingStudy:
-    """How the heads stand against each other; `heads` are those of the first seed, `left_out` says which were not trained."""
+    """The standings of the heads; `heads` are those of the first seed, `left_out` names heads that were not trained."""
 
     table: VerdictTable
     heads: dict[Pool, TrainedHead]
@@ -50,14 +50,14 @@ class PoolingStudy:
 
     @property
     def sentence(self) -> str:
-        """The verdict, with what it rests on."""
+        """The verdict, with its evidence."""
         train, test = self.images
         seeds = f"{self.table.seeds} seed{'s' * (self.table.seeds > 1)}"
-        return f"{self.table.sentence} ({seeds}, {train:,} images trained on, {test:,} to validate.){self.left_out}"
+        return f"{self.table.sentence} ({seeds}, {train:,} training images, {test:,} for validation.){self.left_out}"
 
     @property
     def best(self) -> TrainedHead:
-        """The head with the highest mean; the sentence says whether that is more than chance."""
+        """The head with the highest mean; `sentence` states whether the difference exceeds chance."""
         return self.heads[self.table.standings[0].pool]
 
     def rows(self) -> list[dict[str, Any]]:
@@ -103,13 +103,13 @@ def which_pooling(
     cache: str | Path = "data",
     progress: bool = True,
 ) -> PoolingStudy:
-    """Trains heads of every kind on a network's frozen features, with paired seeds, and says which pooling is better.
+    """Trains heads of every kind on a network's frozen features, with paired seeds, and compares their poolings.
 
         result = gpcore.which_pooling(model, "photographs")
         better = result.best.apply(model)
 
     Args:
-        model: a network, or what `inspect` made of it, where it needs arguments.
+        model: a network, or the result of `inspect` if that needs arguments.
         images: a folder with a sub-folder per class, or batches of images and labels.
         pools: names of heads, or `all`.
         seeds: how many runs each head gets; with fewer than six no difference can be shown.
@@ -148,7 +148,7 @@ def which_pooling(
 
 
 def _heads(pools: str | Sequence[str], dataset: Dataset) -> tuple[list[Pool], str]:
-    """The heads to train, and a sentence on those of `all` that have no meaning on these features."""
+    """Returns the heads to train, and a sentence on those of `all` that these features don't allow."""
     known: tuple[Pool, ...] = get_args(Pool)
     names = known if pools == "all" else (pools,) if isinstance(pools, str) else pools
     if strangers := [name for name in names if name not in known]:

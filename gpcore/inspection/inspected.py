@@ -1,4 +1,4 @@
-"""Any network, opened: its class maps, the cells that a score is made of, and another pooling on the same weights."""
+"""Inspects any network: its class maps, the cells of its scores, and another pooling on the same weights."""
 
 import copy
 from collections.abc import Iterable, Sequence
@@ -22,7 +22,7 @@ from gpcore.inspection.trace import Detour, at_rest
 from gpcore.nets.pooling import POOLS, AttentionPool, GeneralisedMeanPool, GlobalPool
 
 MOST_BY_GRADIENT = 64
-"""Classes up to which shares are computed by one backward pass each; of networks with more, of the likeliest `TOP` alone."""
+"""Most classes for which shares are computed, with a backward pass each; with more, only the `TOP` likeliest are."""
 
 TOP = 5
 
@@ -30,7 +30,7 @@ SUBJECTS = ("classes", "features")
 
 
 class Inside:
-    """What `inspect` found in a network, and what can be done with it; the network itself stays as it is."""
+    """The result of `inspect`, with its methods; the network itself is never changed."""
 
     def __init__(
         self, model: nn.Module, found: Found, preparation: Preparation, transform: Transform, classes: Sequence[str]
@@ -45,16 +45,16 @@ class Inside:
         return sheet_svg(found_sheet(type(self.model).__name__, self.image_shape, self.found))
 
     def save(self, path: str | Path) -> None:
-        """Draw what was found, as a file whose name ends in `.png` or `.svg`."""
+        """Draws the result into a file whose name ends in `.png` or `.svg`."""
         save_sheet(found_sheet(type(self.model).__name__, self.image_shape, self.found), Path(path))
 
     def scores(self, images: Picture | Iterable[Picture]) -> Float[Tensor, "n classes"]:
-        """The network's own answer."""
+        """Returns the network's own scores."""
         with at_rest(self.model):
             return logits_of(self.model(self.batch(images))).flatten(1).float().cpu()
 
     def batch(self, images: Picture | Iterable[Picture]) -> Float[Tensor, "n channels height width"]:
-        """Images as the network takes them: prepared, on its device, in its precision."""
+        """Returns images as the network's input: prepared, on its device, in its precision."""
         return like(self.model, as_batch(images, self.transform))
 
     def features(self, images: Picture | Iterable[Picture]) -> Float[Tensor, "n channels rows columns"]:
@@ -67,20 +67,20 @@ class Inside:
     def maps(self, images: Picture | Iterable[Picture]) -> Float[Tensor, "n classes rows columns"]:
         """Class maps: `sum over channels of weight * map`, the class activation maps of Zhou et al. (2016).
 
-        Under GAP their mean and the bias are the score. Where something between pooling and classes is not linear, the weights
-        are the score's gradient with respect to the pooled features, another one for every image.
+        Under GAP, the score is their mean plus the bias. If anything between pooling and classes is nonlinear, the weights are
+        the score's gradient with respect to the pooled features, which differs from image to image.
         """
         x = self.batch(images)
         maps, _, gradients, _ = self._differentiated(x, len(x) if self.found.between else 1)
         return torch.einsum("knc,ncij->nkij", gradients.expand(-1, len(x), -1), maps)
 
     def evidence(self, image: Picture, of: str = "classes", classes: Sequence[int] | None = None) -> CellEvidence:
-        """The scores of one image taken apart into cells: `shares`, `remainders`, `totals`, and the network's own `scores`.
+        """Splits the scores of one image into cells: `shares`, `remainders`, `totals`, and the network's own `scores`.
 
         Args:
             image: one image.
-            of: `features` takes the pooled features apart instead of the classes; for a known pooling that is always exact.
-            classes: the classes to look at; all of them by default, except where each costs a backward pass of its own.
+            of: `features` splits the pooled features instead of the classes; for a known pooling that is always exact.
+            classes: the classes to split; all by default, unless each needs a separate backward pass.
 
         Raises:
             InsightError: `of` is neither, or the pooling of the features is not a known one.
@@ -94,11 +94,11 @@ class Inside:
         return found if classes is None or self.found.pool is None else _only(found, classes)
 
     def swap(self, pool: str | nn.Module) -> Swapped:
-        """The network with another pooling on the same weights, which it shares: a pooling's name, or a module that makes
-        (n, channels) of (n, channels, rows, columns).
+        """Returns the network with another pooling; both share their weights. `pool` is a pooling's name, or a module from
+        (n, channels, rows, columns) to (n, channels).
 
         Raises:
-            InsightError: there is no such pooling, it has weights to learn, or it has no meaning on these maps.
+            InsightError: there is no such pooling, it has weights to learn, or it is undefined on these maps.
         """
         if isinstance(pool, nn.Module):
             return Swapped(self.model, self.found, pool)
@@ -119,7 +119,7 @@ class Inside:
 
     def _maps(self, detour: Detour) -> Float[Tensor, "n channels rows columns"]:
         if detour.maps is None:
-            raise InsightError("The network took another way than on the example: give inspect an example like these images.")
+            raise InsightError("The network took another path than on the example: give inspect an example like these images.")
         return _plain(self.found.layout.maps(detour.maps))
 
     def _differentiated(self, x: Tensor, count: int, blank: bool = False) -> tuple[Tensor, Tensor, Tensor, Tensor]:
@@ -147,7 +147,7 @@ class Inside:
         maps, pooled, gradients, scores = self._differentiated(x.repeat(2, *[1] * (x.ndim - 1)), 1, blank=True)
         weights, own = gradients[:, 0], maps[:1]
         shares = torch.einsum("kc,cij->kij", weights, (pool.weights(own) * own)[0])
-        # The bias is what the network answers to features of zero: not what is left over, so that a total can be wrong.
+        # The bias is the network's score of zero features, not the difference that is left, so that a total can be wrong.
         constant = scores[1] if is_exact else scores[0] - weights @ pooled[0]
         remainders = constant + weights @ pool.remainder(own)[0]
         labels = torch.arange(len(shares))
@@ -253,16 +253,16 @@ def inspect(
     Args:
         model: a network that returns one score per class.
         example: an image, or the (channels, height, width) of one; by default what timm's configuration says, or 224×224.
-        pooling: where several places could be meant, which: a module's name, or its number in the sentence that asks.
-        transform: makes the network's input of a PIL image; by default the usual preparation of ImageNet's networks.
+        pooling: which one, if there are several: a module's name, or its number in the error message.
+        transform: turns a PIL image into the network's input; by default the usual preparation for ImageNet's networks.
         classes: the classes' names, for drawings.
 
     Raises:
         InsightError: the network has no global pooling, or several, or does not take the example.
     """
-    model = getattr(model, "_orig_mod", model)  # torch.compile's wrapper, inside which no call is seen
+    model = getattr(model, "_orig_mod", model)  # torch.compile's wrapper hides the calls inside it
     if isinstance(model, torch.jit.ScriptModule):
-        raise InsightError("A TorchScript module hides its calls: give the nn.Module that it was made from.")
+        raise InsightError("A TorchScript module hides its calls: give the nn.Module that it was created from.")
     size = example if isinstance(example, tuple) else None
     if isinstance(example, Tensor):
         size = (example.shape[-3], example.shape[-2], example.shape[-1])
