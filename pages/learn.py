@@ -3,6 +3,7 @@
 import streamlit as st
 
 from gpcore.insight.hand_example import EXAMPLES
+from ui import sharing
 from ui.first import shown
 from ui.learn import story
 from ui.links import page_file
@@ -63,4 +64,5 @@ st.header("Where they differ")
 st.markdown("Guess before you see: which class has the larger score?")
 story.ask(st.selectbox("The maps", list(EXAMPLES), key="example", bind="query-params"))
 
+sharing.show_sharing()
 st.page_link(page_file("inside"), label="See it on real images: *Inside*", icon=":material/grid_on:")

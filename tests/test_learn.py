@@ -5,6 +5,7 @@ from conftest import ROOT
 from streamlit.testing.v1 import AppTest
 
 from gpcore.insight.hand_example import EXAMPLES
+from ui.sharing import qr_code
 
 pytestmark = pytest.mark.usefixtures("app_environment")
 
@@ -44,3 +45,11 @@ def test_an_answer_comes_after_the_guess(example: str) -> None:
         page.segmented_control(key=f"{pool} of {example}").set_value(right).run()
         assert f"Yes: Class A scores **{scores[0]:.2f}** and Class B **{scores[1]:.2f}**" in words(page)
         page.segmented_control(key=f"{pool} of {example}").set_value(None).run()
+
+
+def test_a_link_is_shared_with_its_qr_code_and_a_text_size() -> None:
+    page = opened(map="0-2-5-9-9-0-0-0-2", text="large")
+    assert any("font-size: 125%" in element.proto.body for element in page.get("html"))
+    code = qr_code("http://localhost/learn?map=0-2-5-9-9-0-0-0-2")
+    assert code.startswith("<svg")
+    assert code != qr_code("http://localhost/learn")
