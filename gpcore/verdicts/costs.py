@@ -1,4 +1,4 @@
-"""What the networks of an experiment cost, head by head: counted on networks like theirs, for which PyTorch must be there."""
+"""The cost of an experiment's networks, head by head, counted on networks like theirs with PyTorch."""
 
 from gpcore.nets.cost import Cost, cost
 from gpcore.nets.frozen import build
@@ -9,14 +9,14 @@ COUNTED = (
     "A multiplication and an addition are two FLOPs. Convolutions and linear layers are counted; the few powers, exponentials, "
     "additions and comparisons of a pooling are not."
 )
-"""What the FLOPs of `costs` are."""
+"""Explains the FLOPs of `costs`."""
 
 
 def costs(experiment: Experiment) -> dict[Pool, Cost]:
-    """What a network with each head costs, for images of this experiment.
+    """Returns the cost of a network with each head, for images of this experiment.
 
     Raises:
-        CheckpointError: the first run has no weights, which tell the size of the images.
+        CheckpointError: the first run has no weights, whose header has the size of the images.
     """
     first = experiment.every_run[0]
     shape, classes = first.image_shape, len(first.classes)

@@ -1,4 +1,4 @@
-"""Classes that a network hardly ever answers: they explain the plateaus in a run's accuracy, and the jumps that end them."""
+"""Starved classes, which a network hardly ever answers: they explain plateaus in a run's accuracy, and the jumps after them."""
 
 import math
 from collections.abc import Sequence
@@ -10,7 +10,7 @@ STARVED_SHARE = 0.25
 
 @dataclass(frozen=True)
 class Starved:
-    """A class answered `answered` times, though `actual` images are of it."""
+    """A class answered `answered` times, although it has `actual` images."""
 
     name: str
     answered: int
@@ -18,7 +18,7 @@ class Starved:
 
 
 def answer_shares(confusion: list[list[int]]) -> list[float]:
-    """How often each class is answered, as a multiple of how often it should be; 0 is a class that has starved."""
+    """Returns how often each class is answered, as a multiple of its true number; 0 is a starved class."""
     answered = [sum(column) for column in zip(*confusion, strict=True)]
     actual = [sum(row) for row in confusion]
     return [given / true if true else math.nan for given, true in zip(answered, actual, strict=True)]
@@ -27,7 +27,7 @@ def answer_shares(confusion: list[list[int]]) -> list[float]:
 def starved_classes(confusion: list[list[int]], classes: Sequence[str]) -> list[Starved]:
     """The classes that are hardly ever answered, by `confusion[actual][answered]`; the worst first.
 
-    Where most are, as in the first epochs, the network has not learnt to tell classes apart at all yet: none is named.
+    If most are, as in the first epochs, the network has not learned to distinguish classes yet, and none is returned.
     """
     rows = zip(classes, zip(*confusion, strict=True), confusion, answer_shares(confusion), strict=True)
     found = [Starved(name, sum(answers), sum(images)) for name, answers, images, share in rows if share < STARVED_SHARE]
@@ -50,7 +50,7 @@ def at_chance(confusion: list[list[int]]) -> str:
 
 
 def explained(starved: Sequence[Starved]) -> str:
-    """What that means, in a sentence or two; empty where no class is starved."""
+    """Explains starved classes in a sentence or two; empty if there are none."""
     if not starved:
         return ""
     counts = " and ".join(f"{one.name} {one.answered:,} times ({one.actual:,} would be right)" for one in starved)
