@@ -1,21 +1,21 @@
-# docker build -t poolscope . && docker run -p 8501:8501 -v poolscope-runs:/app/runs poolscope
-FROM python:3.12-slim
+# docker build -t poolscope . && docker run --read-only --tmpfs /tmp --memory 3g -p 8501:8501 poolscope
+# It runs in demo mode; docs/deploy.md says how to train in it, and how to build it without CUDA.
+FROM python:3.12-slim@sha256:78387bc3881b8273120a12ebe6c1ab22b018ccc2c9adf565ae1ac9b536e184ea
 
-# Further options for pip. By default the image contains PyTorch's CUDA builds (5 GB), for `docker run --gpus all`. With
-# `--build-arg PIP_OPTIONS="--extra-index-url INDEX"` and the CPU index from PyTorch's installation page it has a fifth of the
-# size: pip prefers such an index's build of the same version, since 2.9.0+cpu counts as newer than 2.9.0.
+# The lock file's packages are checked by their hashes. Another index has other builds: name requirements.txt for it.
+ARG REQUIREMENTS=requirements.lock
 ARG PIP_OPTIONS=""
 
 WORKDIR /app
-COPY requirements.txt .
-RUN pip install --no-cache-dir $PIP_OPTIONS -r requirements.txt
+COPY requirements.txt requirements.lock ./
+RUN pip install --no-cache-dir $PIP_OPTIONS -r $REQUIREMENTS
 
-RUN useradd --create-home --uid 1000 poolscope && mkdir runs && chown 1000:1000 . runs
-COPY --chown=1000:1000 . .
+COPY . .
+# The dataset is unpacked and the code compiled once, here, since nothing of it can be written in a container. Only runs can.
+RUN python -c "from pathlib import Path; from gpcore.data.datasets import load_dataset; load_dataset('fashion-mnist', Path('data'))" \
+    && python -m compileall -q . && useradd --uid 1000 --home-dir /tmp poolscope && install -d -o 1000 -g 1000 runs
 USER 1000
-
-# The dataset is unpacked once, here, instead of in every container.
-RUN python -c "from pathlib import Path; from gpcore.data.datasets import load_dataset; load_dataset('fashion-mnist', Path('data'))"
+ENV POOLSCOPE_MODE=demo HOME=/tmp PYTHONDONTWRITEBYTECODE=1
 
 VOLUME /app/runs
 EXPOSE 8501

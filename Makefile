@@ -5,6 +5,7 @@
 
 PYTHON ?= python3
 PORT ?= 8501
+HOST ?= localhost
 JOBS ?= 2
 ONLY ?=
 
@@ -13,7 +14,7 @@ BIN := .venv/bin
 .PHONY: app test check lint bench screenshots checkpoints evidence sealed examples clean
 
 app: .venv/installed
-	$(BIN)/python -m streamlit run app.py --server.port $(PORT)
+	$(BIN)/python -m streamlit run app.py --server.address $(HOST) --server.port $(PORT)
 
 test: .venv/installed-dev
 	@$(BIN)/python -m pytest -n $(JOBS) --dist loadfile -m "$(ONLY)"

@@ -1,5 +1,8 @@
 """Poolscope: `streamlit run app.py`."""
 
+import logging
+import sys
+import threading
 from pathlib import Path
 
 import streamlit as st
@@ -8,7 +11,9 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
-from ui.serving import early_imports, sockets
+from gpcore.errors import SettingsError
+from gpcore.instance import Instance
+from ui.serving import early_imports, guard, sockets
 from ui.serving.preload import Preload
 
 
@@ -19,13 +24,28 @@ def live(request: Request) -> Response:
     return feed(request)
 
 
+def train_on() -> None:
+    """Lets what waits be trained, also when nobody looks."""
+    from ui import started_workers
+
+    started_workers.keep_going()
+
+
 sockets.send_at_once()
 early_imports.at_start()
+logging.basicConfig(format="%(asctime)s %(message)s")
+logging.getLogger("gpcore.asked").setLevel(logging.INFO)
 
 base = st.get_option("server.baseUrlPath").strip("/")
+try:
+    instance = guard.protected(Instance.read(), st.get_option("server.address"), st.get_option("server.port"), base)
+except SettingsError as error:
+    sys.exit(f"Error: {error}")
+if instance.allows("train"):
+    threading.Thread(target=train_on, daemon=True).start()
 
 app = st.App(
     Path(__file__).parent / "dashboard" / "navigation.py",
     routes=[Route(f"/{base}/live".replace("//", "/"), live)],
-    middleware=[Middleware(Preload), Middleware(early_imports.AheadOfPages)],
+    middleware=[Middleware(guard.Guard, instance=instance), Middleware(Preload), Middleware(early_imports.AheadOfPages)],
 )

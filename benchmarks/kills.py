@@ -33,8 +33,9 @@ def train_killing(store: Store, run: str, kills: int, chance: random.Random) -> 
     """Trains a run while its worker is killed up to `kills` times, each time at a random moment of the training."""
     done = 0
     while store.run(run).status != "finished":
+        store.resume(run)  # if it died three times at one place, it has failed
         process = start_worker(store)
-        tiny.wait_until(lambda: store.run(run).status in ("running", "finished") and not store.waiting(), 600)
+        tiny.wait_until(lambda: store.run(run).status != "queued" and not store.waiting(), 600)
         if done < kills:
             time.sleep(chance.uniform(0, LONGEST))
             done += store.run(run).status == "running"

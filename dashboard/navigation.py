@@ -8,7 +8,7 @@ from pathlib import Path
 
 import streamlit as st
 
-from ui import sharing, started_workers
+from ui import sharing
 from ui.links import page_file
 from ui.serving import garbage
 
@@ -40,10 +40,10 @@ page = st.navigation(
         st.Page(page_file("inside"), title="Inside", icon=":material/grid_on:", url_path="inside"),
         st.Page(page_file("classify"), title="Classify", icon=":material/photo_camera:", url_path="classify"),
         st.Page(page_file("lab"), title="Lab", icon=":material/science:", url_path="lab"),
+        st.Page(page_file("about"), title="About", icon=":material/info:", url_path="about"),
     ],
     position="top",
 )
-started_workers.go_on_at_start()
 garbage.spare_imports()
 sharing.apply_text_size()
 page.run()

@@ -25,6 +25,14 @@ class StoreError(GpcoreError):
     """The store, or a run in it, is missing, busy or damaged."""
 
 
+class NotAllowedError(GpcoreError):
+    """Visitors of this instance may not do that, or its limits have no room for it."""
+
+
+class SettingsError(GpcoreError):
+    """The instance's settings hold an unknown name or a value that is not allowed."""
+
+
 class ClaimLostError(StoreError):
     """Another worker has taken over the run, or it was deleted: the former worker must stop writing."""
 

@@ -15,7 +15,7 @@ from gpcore.training.state import find_device
 from ui import stores, widgets
 from ui.train import live_view, run_actions
 from ui.train.recipe_form import ask_for_recipes, chosen_recipes
-from ui.wording import duration
+from ui.wording import duration, plain
 
 AT_ONCE = (1, 2)  # a click queues one recipe, or a pair
 
@@ -52,7 +52,9 @@ def say_how_long(store: Store, recipes: list[Recipe], records: Sequence[RunRecor
     device = str(find_device())
     expected = estimate(recipes[0], records, device)
     if expected is None:
-        st.caption(f"No run on {recipes[0].dataset} has been measured on this machine's {device} yet, so there is no estimate.")
+        st.caption(
+            f"No run on {plain(recipes[0].dataset)} has been measured on this machine's {device} yet, so there is no estimate."
+        )
         return
     rounds = -(-len(recipes) // parallel(store))
     earlier = f"the median of {expected.runs:,} earlier runs" if expected.runs > 1 else "one earlier run"
@@ -67,6 +69,8 @@ def say_how_long(store: Store, recipes: list[Recipe], records: Sequence[RunRecor
 st.html("<style>[data-testid='stStatusWidget'] { display: none; }</style>")
 
 st.title("Train, watch, leave, come back")
+if widgets.switched_off("train", "Training"):
+    st.stop()
 with widgets.errors_shown():
     store = stores.own_store()
     records = stores.records(store.folder)
@@ -80,7 +84,7 @@ with form, ask_for_recipes():
         recipes, problem = [], str(error)
     offer_training(store, recipes, records)
     if problem:
-        st.error(problem, icon=":material/error:")
+        st.error(plain(problem), icon=":material/error:")
 
 with watch, widgets.errors_shown():
     run_actions.show_refusal()
@@ -94,4 +98,4 @@ with watch, widgets.errors_shown():
         live_view.explain([run.id for run in shown])
         with st.expander(f"All {len(records):,} runs"):
             run_actions.show_table(records)
-            run_actions.ask_parallel(store)
+            run_actions.ask_about_all(store)

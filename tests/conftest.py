@@ -6,6 +6,7 @@ import shutil
 import socket
 import subprocess
 import sys
+import tempfile
 import time
 import urllib.request
 from collections.abc import Iterator
@@ -110,7 +111,9 @@ def _point_pages_at(monkeypatch: pytest.MonkeyPatch, checkpoints: Path, store: P
 
 
 def settings(checkpoints: Path, store: Path, data: Path) -> dict[str, str]:
-    return {"POOLSCOPE_CHECKPOINTS": str(checkpoints), "POOLSCOPE_STORE": str(store), "POOLSCOPE_DATA": str(data)}
+    folders = os.pathsep.join([tempfile.gettempdir(), str(ROOT.resolve().parent)])
+    named = {"CHECKPOINTS": checkpoints, "STORE": store, "DATA": data, "FOLDERS": folders}
+    return {f"POOLSCOPE_{name}": str(value) for name, value in named.items()}
 
 
 @pytest.fixture(scope="session")

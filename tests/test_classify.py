@@ -19,7 +19,7 @@ from gpcore.insight.answers import calibration_of, calibration_path
 from gpcore.insight.layer_maps import all_scores
 from gpcore.insight.uncertainty import calibrate, doubt, fit_temperature, read_calibration
 from gpcore.runs.run import open_run
-from ui.classify.pictures import MOST_PICTURES, Picture
+from ui.classify.pictures import Picture
 
 RUN = "article-gap-seed0"
 PAGE = Path(__file__).parent.parent / "pages" / "classify.py"
@@ -254,12 +254,12 @@ from ui import picture
 class File:
     name = "text.png"
     def getvalue(self): return b"no picture"
-picture.bring([File()] * (picture.MOST_PICTURES + 7))
+picture.bring([File()] * (207))
 st.write(st.session_state.too_many)
 """
     page = AppTest.from_string(script, default_timeout=60).run()
     assert not page.exception
-    assert len(page.session_state["pictures"]) == MOST_PICTURES
+    assert len(page.session_state["pictures"]) == 200
     assert "7 were left out" in page.markdown[0].value
 
 

@@ -62,7 +62,7 @@ BAD = {
         encoded(PIXELS, "PNG")[:60] + bytes(300),
         "is damaged or cut short|is no picture that can be read",
     ),
-    "PNG of 50,000×50,000": (huge_png(), "50,000×50,000 pixels: reduce it to at most 64 megapixels|too many pixels"),
+    "PNG of 50,000×50,000": (huge_png(), "50,000×50,000 pixels: reduce it to at most 24 megapixels|too many pixels"),
     "animated GIF": (animation("GIF"), "is an animation"),
     "animated WebP": (animation("WEBP"), "is an animation"),
     "animated PNG": (animation("PNG"), "is an animation"),

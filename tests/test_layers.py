@@ -12,7 +12,7 @@ ROOT = Path(__file__).parents[1]
 
 FLOORS = [
     ["gpcore.errors", "gpcore.atomic_files"],
-    ["gpcore.recipe", "gpcore.data"],
+    ["gpcore.recipe", "gpcore.instance", "gpcore.data"],
     ["gpcore.nets"],
     ["gpcore.training"],
     ["gpcore.runs"],

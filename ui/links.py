@@ -5,6 +5,8 @@ from pathlib import Path
 
 import streamlit as st
 
+from ui.wording import plain
+
 
 def page_file(name: str) -> Path:
     """Returns the file of a page, as `st.Page`, `st.switch_page` and `st.page_link` take it."""
@@ -38,5 +40,4 @@ def number_within(key: str, low: int, high: int, name: str) -> None:
 
 
 def _say(sentence: str) -> None:
-    # The content of a link is shown literally, never as markup.
-    st.warning(sentence.replace("[", "\\[").replace("$", "\\$").replace("`", "'"), icon=":material/link_off:")
+    st.warning(plain(sentence), icon=":material/link_off:")

@@ -6,6 +6,7 @@ import streamlit as st
 import torch
 
 from gpcore.data.datasets import Dataset, test_split_only
+from gpcore.instance import Instance
 from gpcore.nets.network import Network
 from gpcore.runs.run import Run
 from ui import stores
@@ -36,8 +37,9 @@ def dataset(name: str) -> Dataset:
     """The test images of a dataset; its training images stay on the disk.
 
     Raises:
-        DatasetError: it is missing or damaged.
+        DatasetError: it is missing or damaged, or a folder that visitors may not see.
     """
+    Instance.read().check_dataset(name)
     return _dataset(name, str(stores.data_folder().absolute()))
 
 

@@ -1,17 +1,24 @@
 """The worker processes that this dashboard has started, shared by all its visitors."""
 
 import contextlib
+import functools
+import logging
 import subprocess
 import threading
+import time
 from dataclasses import dataclass, field
-from pathlib import Path
-
-import streamlit as st
 
 from gpcore.errors import GpcoreError, StoreError
+from gpcore.instance import Instance
 from gpcore.runs import launcher
 from gpcore.runs.store import Store
+from gpcore.runs.upkeep import repair
 from ui import stores
+
+LOG = logging.getLogger("gpcore.asked")
+
+LOOK_SECONDS = 10.0
+"""Between two looks at the queue; the first comes late, since a server's first visitor needs the processor more."""
 
 
 @dataclass
@@ -20,17 +27,19 @@ class _Started:
     lock: threading.Lock = field(default_factory=threading.Lock)
 
 
-@st.cache_resource(max_entries=8, show_spinner=False)
+@functools.cache
 def _started(folder: str) -> _Started:
     return _Started()
 
 
 def start_missing(store: Store) -> None:
-    """Start the workers that the queue asks for.
+    """Start the workers that the queue asks for, unless the instance only shows what was trained.
 
     Raises:
         StoreError: one broke down; it is not started again before `forget_broken`.
     """
+    if not Instance.read().allows("train"):
+        return
     started = of(store)
     with started.lock:
         launcher.start_missing(store, stores.data_folder(), started.processes)
@@ -47,16 +56,24 @@ def forget_broken(store: Store) -> None:
             del started.processes[slot]
 
 
-def go_on_at_start() -> None:
-    """Continues runs that a restart interrupted or left in the queue: once, when the first page of a server opens."""
-    _go_on(stores.own_store_folder())
+def keep_going() -> None:
+    """Let runs that a restart or a crash left in the queue, or half trained, go on, whether a page is open or not."""
+    folder = stores.own_store_folder()
+    if (folder / "runs.db").is_file():
+        with contextlib.suppress(GpcoreError, OSError):
+            for sentence in repair(Store(folder), thorough=False):
+                LOG.info("%s", sentence)
+    while True:
+        time.sleep(LOOK_SECONDS)
+        go_on()
 
 
-@st.cache_resource(max_entries=8, show_spinner=False)
-def _go_on(folder: Path) -> None:
+def go_on() -> None:
+    """Starts the workers that the queue of this dashboard's own store asks for, if it is there."""
+    folder = stores.own_store_folder()
     if (folder / "runs.db").is_file():
         with contextlib.suppress(GpcoreError):  # the pages that look into the store show what is wrong with it
-            start_missing(Store(folder))
+            start_missing(Store(folder, read_only=True))
 
 
 def of(store: Store) -> _Started:

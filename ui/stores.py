@@ -1,10 +1,11 @@
 """Stores and runs that all visitors share; listing runs does not import PyTorch."""
 
-import os
 from pathlib import Path
 
 import streamlit as st
 
+from gpcore.errors import StoreError
+from gpcore.instance import Instance, Visitor
 from gpcore.runs.catalogue import Catalogue
 from gpcore.runs.records import RunRecord
 from gpcore.runs.run import Run
@@ -14,22 +15,24 @@ from gpcore.runs.store import Store
 
 def own_store_folder() -> Path:
     """The store that this dashboard trains into."""
-    return Path(os.environ.get("POOLSCOPE_STORE", "runs"))
+    return Path(Instance.read().store)
 
 
 def shipped_store_folder() -> Path:
     """The store that ships with the project, never written to."""
-    return Path(os.environ.get("POOLSCOPE_CHECKPOINTS", "checkpoints"))
+    return Path(Instance.read().checkpoints)
 
 
 def data_folder() -> Path:
     """Where the datasets lie."""
-    return Path(os.environ.get("POOLSCOPE_DATA", "data"))
+    return Path(Instance.read().data)
 
 
 def own_store() -> Store:
-    """Returns the store that this dashboard trains into; it is created on first use."""
-    return Store(own_store_folder())
+    """The store that this dashboard trains into, for its visitor: made when it is first needed, read-only in a demo."""
+    instance = Instance.read()
+    visitor = Visitor(instance, st.context.ip_address or "this machine")
+    return Store(instance.store, read_only=not instance.allows("train"), visitor=visitor)
 
 
 def shipped_stores() -> list[Store]:
@@ -50,7 +53,10 @@ def _runs_of(folder: Path) -> dict[str, Run]:
     if not (folder / "runs.db").is_file():
         return {}
     store = Store(folder, read_only=True)
-    return {key_of(run): run for run in (Run(store, record) for record in records(folder))}
+    try:
+        return {key_of(run): run for run in (Run(store, record) for record in records(folder))}
+    except StoreError:  # `damaged` tells of it, and other stores are still shown
+        return {}
 
 
 def key_of(run: Run) -> str:
@@ -58,10 +64,25 @@ def key_of(run: Run) -> str:
     return f"{run.store.folder.name}/{run.id}"
 
 
+def damaged() -> list[str]:
+    """A sentence for every run, or store, that can't be read."""
+    found: list[str] = []
+    for folder in (shipped_store_folder(), own_store_folder()):
+        try:
+            found += _catalogue_of(folder).damaged if (folder / "runs.db").is_file() else []
+        except StoreError as error:
+            found.append(str(error))
+    return found
+
+
 def records(folder: Path) -> tuple[RunRecord, ...]:
-    """Returns the runs of an existing store, the oldest first; they are read again only after a change."""
+    """The runs of a store that is there, the oldest first, read anew only when they have changed."""
+    return _catalogue_of(folder).runs()
+
+
+def _catalogue_of(folder: Path) -> Catalogue:
     file = (folder / "runs.db").stat()
-    return _catalogue(folder.absolute(), (file.st_dev, file.st_ino)).runs()  # a new store is another file
+    return _catalogue(folder.absolute(), (file.st_dev, file.st_ino))  # a store made anew is another file
 
 
 @st.cache_resource(max_entries=8, show_spinner=False)

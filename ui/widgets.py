@@ -9,10 +9,12 @@ import plotly.graph_objects as go
 import streamlit as st
 
 from gpcore.errors import GpcoreError
+from gpcore.instance import RUN_YOUR_OWN, Action, Instance
 from gpcore.runs import selection
 from gpcore.runs.run import Run
 from ui import stores
 from ui.links import page_file
+from ui.wording import cell, plain
 
 PLOT_CONFIG = {"displaylogo": False, "modeBarButtonsToRemove": ["select2d", "lasso2d"], "responsive": True}
 
@@ -23,7 +25,7 @@ def errors_shown(go_on: bool = False) -> Iterator[None]:
     try:
         yield
     except GpcoreError as error:
-        st.error(str(error), icon=":material/error:")
+        st.error(plain(str(error)), icon=":material/error:")
         if not go_on:
             st.stop()
 
@@ -32,6 +34,8 @@ def trained_runs_or_stop() -> dict[str, Run]:
     """Returns the trained runs; without any, explains what to do and ends the page."""
     with errors_shown():
         found = stores.trained_runs()
+    for sentence in stores.damaged()[:3]:
+        st.warning(plain(sentence), icon=":material/report:")
     if not found:
         st.info(
             "There are no trained runs yet. Train one, or get the shipped ones back with `git checkout checkpoints`.",
@@ -40,6 +44,15 @@ def trained_runs_or_stop() -> dict[str, Run]:
         st.page_link(page_file("train"), label="Train a pair of networks", icon=":material/play_circle:")
         st.stop()
     return found
+
+
+def switched_off(action: Action, what: str) -> bool:
+    """Returns whether visitors can't do this here, and says so, with how to run one's own."""
+    mode = Instance.read().mode
+    if allowed := Instance.read().allows(action):
+        return not allowed
+    st.info(f"{what} is switched off on this instance, which runs in {mode} mode. {RUN_YOUR_OWN}", icon=":material/lock:")
+    return True
 
 
 def pick_run(title: str, key: str, found: dict[str, Run], default: str, on_change: Callable[[], None] | None = None) -> Run:
@@ -68,7 +81,7 @@ def csv_button(title: str, rows: Callable[[], Sequence[dict[str, Any]]], name: s
     """Shows a button that writes rows, such as a figure's numbers, as CSV when it is pressed."""
     st.download_button(
         f"{title} (CSV)",
-        lambda: pd.DataFrame(rows()).to_csv(index=False),
+        lambda: pd.DataFrame(rows()).map(cell).to_csv(index=False),
         name,
         "text/csv",
         key=key,

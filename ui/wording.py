@@ -14,5 +14,15 @@ def duration(seconds: float) -> str:
 
 
 def plain(text: str) -> str:
-    """Escapes a text for Markdown: a run's title may contain anything."""
-    return re.sub(r"([\\`*_{}\[\]<>()#+\-.!|~$:])", r"\\\1", text)
+    r"""A text as it is, where Markdown would be read: a title, a dataset's name or a sentence about one may hold anything.
+
+    >>> plain("[log in](http://elsewhere) :red[now]")
+    '\\[log in\\](http:\u2060//elsewhere) \\:red\\[now\\]'
+    """
+    escaped = re.sub(r"([\\`*\[\]<>$~|#{}]|(?<!\w)_|_(?!\w)|:(?=\w))", r"\\\1", text)
+    return re.sub(r"(?i)(https?:|www)(?=//|\.)", "\\1\u2060", escaped)  # or an address would become a link by itself
+
+
+def cell(value: object) -> object:
+    """A value for a CSV file: text that a spreadsheet would take for a formula gets an apostrophe in front."""
+    return f"'{value}" if isinstance(value, str) and value.startswith(("=", "+", "-", "@", "\t", "\r")) else value

@@ -5,6 +5,7 @@ import sys
 import typer
 
 from gpcore.cli.result_commands import calibrate, classify, evaluate, export, features, maps, report, runs
+from gpcore.cli.store_commands import delete, doctor, rename, stop
 from gpcore.cli.training_commands import queue, seal, study, train, worker
 from gpcore.errors import GpcoreError
 
@@ -14,7 +15,9 @@ app = typer.Typer(
     add_completion=False,
     pretty_exceptions_enable=False,
 )
-for command in (train, queue, worker, runs, study, report, evaluate, classify, calibrate, features, maps, export, seal):
+TRAINING = (train, queue, worker, study)
+RESULTS = (runs, report, evaluate, classify, calibrate, features, maps, export)
+for command in (*TRAINING, *RESULTS, stop, delete, rename, seal, doctor):
     app.command()(command)
 
 

@@ -10,6 +10,7 @@ import rich.console
 import rich.progress
 import typer
 
+from gpcore.atomic_files import replacing
 from gpcore.cli.options import DATA, RUNS, DataOption, JsonOption, RunArgument, StoreOption, percent, print_result
 from gpcore.errors import GpcoreError
 
@@ -217,18 +218,19 @@ def export(
     if not (onnx or csv_):
         raise GpcoreError("Say what to write: --onnx FILE, --csv FILE, or both.")
     opened = open_run(run, store)
+    path = csv_
     try:
         if csv_:
             _write_csv(csv_, [_figures(epoch) for epoch in opened.epochs])
-        if onnx:
+        if path := onnx:
             write_onnx(opened.network(epoch), opened.image_shape, onnx)
     except OSError as error:
-        raise GpcoreError(f"Could not write {error.filename or onnx or csv_}: {error.strerror or error}.") from error
+        raise GpcoreError(f"Could not write {path or csv_}: {error.strerror or error}.") from error
 
 
 def _write_csv(path: Path, rows: list[dict[str, Any]]) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
-    with open(path, "w", newline="", encoding="utf-8") as file:
+    with replacing(path) as temporary, open(temporary, "w", newline="", encoding="utf-8") as file:
         writer = csv.DictWriter(file, list(rows[0]) if rows else [])
         writer.writeheader()
         writer.writerows(rows)

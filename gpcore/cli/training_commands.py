@@ -127,6 +127,7 @@ def worker(
     data: DataOption = DATA,
 ) -> None:
     """Train queued runs, several at once, until you stop it or, with --once, until the queue is empty."""
+    from gpcore.instance import Instance
     from gpcore.runs import launcher
     from gpcore.runs.store import Store
     from gpcore.runs.worker import work
@@ -139,6 +140,8 @@ def worker(
         return slot >= (parallel or launcher.parallel(opened)) or idle >= linger or (once and opened.idle())
 
     os.nice(BACKGROUND)
+    if device == "cpu" or not os.path.exists("/dev/nvidiactl"):  # an accelerator's driver reserves more than it takes
+        launcher.limit_memory(Instance.read().worker_memory_gb)
     with launcher.holding_slot(store, slot, keep_trying=lambda: once and not opened.idle()) as free:
         if not free and not once:
             _log("This worker", StoreError("another worker already does its work."))

@@ -28,6 +28,9 @@ MAX_BYTES = 20 * 2**20
 MAX_PIXELS = 64_000_000
 """The most pixels that are ever unpacked: 64 megapixels, enough for the largest ordinary phone photographs."""
 
+MAX_PIXELS_WHOLE = 24_000_000
+"""The same for all formats but JPEG, which alone can be unpacked at a fraction of its size."""
+
 MIN_SIDE = 8
 """Pixels along the shorter side below which nothing can be recognised."""
 
@@ -120,8 +123,9 @@ def _opened(data: bytes, name: str) -> PIL.Image.Image:
 
 def _check_shape(image: PIL.Image.Image, name: str) -> None:
     width, height = image.size
-    if width * height > MAX_PIXELS:
-        raise ImageError(_too_many_pixels(name, image.size))
+    most = MAX_PIXELS if image.format in ("JPEG", "MPO") else MAX_PIXELS_WHOLE
+    if width * height > most:
+        raise ImageError(_too_many_pixels(name, image.size, most))
     if min(width, height) < MIN_SIDE:
         raise ImageError(f"{name} has {width:,}×{height:,} pixels: at least {MIN_SIDE} are needed in each direction.")
     if max(width, height) > MAX_ASPECT * min(width, height):
@@ -131,9 +135,9 @@ def _check_shape(image: PIL.Image.Image, name: str) -> None:
         raise ImageError(f"{name} is an animation: send one picture of it.")
 
 
-def _too_many_pixels(name: str, size: tuple[int, int] | None = None) -> str:
+def _too_many_pixels(name: str, size: tuple[int, int] | None = None, most: int = MAX_PIXELS) -> str:
     pixels = f"{size[0]:,}×{size[1]:,}" if size else "too many"
-    return f"{name} unpacks to {pixels} pixels: reduce it to at most {MAX_PIXELS // 1_000_000} megapixels."
+    return f"{name} unpacks to {pixels} pixels: reduce it to at most {most // 1_000_000} megapixels."
 
 
 def _unpacked(image: PIL.Image.Image, name: str) -> PIL.Image.Image:

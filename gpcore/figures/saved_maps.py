@@ -5,6 +5,7 @@ from pathlib import Path
 
 import numpy as np
 
+from gpcore.atomic_files import replacing
 from gpcore.drawing.painter import draw_sheets
 from gpcore.errors import GpcoreError, InsightError
 from gpcore.figures.map_grids import MapGrid, grid_sheet
@@ -27,9 +28,11 @@ def save_maps(
         match path.suffix.lower():
             case ".png":
                 sheets, colours = [grid_sheet(grid) for grid in grids], [grid.colour for grid in grids]
-                draw_sheets(sheets, headings, colours).save(path)
+                with replacing(path) as temporary:
+                    draw_sheets(sheets, headings, colours).save(temporary)
             case ".npz":
-                np.savez_compressed(path, actual=actual, **_arrays(looks, layer))  # type: ignore[arg-type]  # NumPy types one keyword as bool
+                with replacing(path) as temporary:
+                    np.savez_compressed(temporary, actual=actual, **_arrays(looks, layer))  # type: ignore[arg-type]  # NumPy types one keyword as bool
             case _:
                 raise InsightError(f"--out is {path}: end the name in .png for a picture or in .npz for the numbers.")
     except OSError as error:

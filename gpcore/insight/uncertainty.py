@@ -10,6 +10,7 @@ from jaxtyping import Float, Int64
 from torch import Tensor
 from torch.nn import functional
 
+from gpcore.atomic_files import replacing
 from gpcore.data.datasets import Split
 from gpcore.errors import CheckpointError
 from gpcore.insight.layer_maps import all_scores
@@ -76,7 +77,8 @@ def fit_temperature(logits: Logits, labels: Labels) -> float:
 def write_calibration(path: Path, calibration: Calibration) -> None:
     """Write a calibration as JSON."""
     try:
-        path.write_text(json.dumps(asdict(calibration), indent=1) + "\n", encoding="utf-8")
+        with replacing(path) as temporary:
+            temporary.write_text(json.dumps(asdict(calibration), indent=1) + "\n", encoding="utf-8")
     except OSError as error:
         raise CheckpointError(f"Could not write {path}: {error.strerror}.") from error
 

@@ -87,3 +87,11 @@ def load_weights(module: nn.Module, tensors: dict[str, Tensor], source: Path) ->
             f"{expected.get(name, 'not a part')} here."
         )
     module.load_state_dict(tensors)
+
+
+def check_numbers(tensors: dict[str, Tensor], source: Path) -> None:
+    """Raises CheckpointError for weights that no training keeps: of another type, not a number, infinite."""
+    for name, tensor in tensors.items():
+        if tensor.dtype != torch.float32 or not tensor.isfinite().all():
+            kind = "not finite" if tensor.is_floating_point() else f"of type {str(tensor.dtype).removeprefix('torch.')}"
+            raise CheckpointError(f"{source} is damaged: {name} is {kind}, and weights are finite float32 numbers.")

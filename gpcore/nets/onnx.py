@@ -8,6 +8,7 @@ from pathlib import Path
 
 import torch
 
+from gpcore.atomic_files import replacing
 from gpcore.errors import GpcoreError
 from gpcore.nets.network import Network
 
@@ -21,7 +22,6 @@ def write_onnx(network: Network, image_shape: tuple[int, int, int], path: Path) 
     """
     if not importlib.util.find_spec("onnxscript"):
         raise GpcoreError("Writing ONNX needs the package onnxscript: `pip install 'poolscope[onnx]'`.")
-    path.parent.mkdir(parents=True, exist_ok=True)
     example = torch.zeros(2, *image_shape)
     with warnings.catch_warnings(), contextlib.redirect_stdout(io.StringIO()):  # the exporter prints messages
         warnings.simplefilter("ignore")
@@ -33,4 +33,6 @@ def write_onnx(network: Network, image_shape: tuple[int, int, int], path: Path) 
             dynamic_shapes=({0: torch.export.Dim("n")},),
         )
     assert program is not None
-    program.save(path, external_data=False)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with replacing(path) as temporary:
+        program.save(temporary, external_data=False)

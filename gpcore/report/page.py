@@ -10,6 +10,7 @@ from typing import Any
 import plotly.graph_objects as go
 from plotly.offline import get_plotlyjs
 
+from gpcore.atomic_files import replacing
 from gpcore.drawing import charts
 from gpcore.drawing.charts import Chart
 from gpcore.drawing.rows import Rows
@@ -73,7 +74,8 @@ def write_report(path: Path, source: Source) -> None:
             f"There is no trained run in {source.store}, so nothing to report: train one, or give another --store."
         )
     try:
-        path.write_text(page(source), encoding="utf-8")
+        with replacing(path) as temporary:
+            temporary.write_text(page(source), encoding="utf-8")
     except OSError as error:
         raise GpcoreError(f"Could not write {path}: {error.strerror or error}.") from error
 

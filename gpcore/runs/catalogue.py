@@ -5,7 +5,7 @@ import threading
 from pathlib import Path
 
 from gpcore.runs.database import Database
-from gpcore.runs.records import RUNS, RunRecord
+from gpcore.runs.records import RUNS, RunRecord, readable
 
 
 class Catalogue:
@@ -24,6 +24,7 @@ class Catalogue:
         self._lock = threading.Lock()
         self._version: tuple[int, int] | None = None
         self._records: dict[sqlite3.Row, RunRecord] = {}
+        self.damaged: list[str] = []  # a sentence for each row that can't be read
 
     def runs(self) -> tuple[RunRecord, ...]:
         """All runs, the oldest first."""
@@ -37,4 +38,6 @@ class Catalogue:
     def _read(self) -> None:
         with self._database.reading() as connection:
             rows = connection.execute(f"{RUNS} ORDER BY runs.created, runs.id").fetchall()
-        self._records = {row: self._records.get(row) or RunRecord.from_row(row) for row in rows}
+        new, self.damaged = readable(row for row in rows if row not in self._records)
+        known = {run.id: run for run in (*(self._records[row] for row in rows if row in self._records), *new)}
+        self._records = {row: known[row["id"]] for row in rows if row["id"] in known}

@@ -2,15 +2,19 @@
 
 The holder has its claim's lock file locked for as long as it lives, and the operating system lets go of it however the holder
 ends: a lock that can be taken means that its holder is dead, known at once and however busy the machine is. A holder that is
-only suspended keeps its lock but gives no sign of life; that is what the heartbeat in the store is for.
+only suspended keeps its lock but gives no sign of life; that is what the heartbeat in the store is for. On one machine its age
+is taken from the clock that nobody sets.
 """
 
 import contextlib
+import json
+import platform
 import sqlite3
 import time
 import uuid
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from filelock import BaseFileLock, FileLock, Timeout
 
@@ -18,6 +22,19 @@ from gpcore.errors import StoreError
 
 STALE_SECONDS = 30.0
 """A run whose worker gave no sign of life for so long may be taken over; longer than a busy database can hold one up."""
+
+MOST_DEATHS = 3
+"""So often a worker may die at one place of a run before the run fails, instead of being tried for ever."""
+
+
+def _this_boot() -> str:
+    """Names this machine since it was started: only then do two processes share a monotonic clock."""
+    with contextlib.suppress(OSError):
+        return Path("/proc/sys/kernel/random/boot_id").read_text().strip()
+    return platform.node()
+
+
+BOOT = _this_boot()
 
 
 @dataclass(frozen=True)
@@ -44,9 +61,10 @@ def take_run(connection: sqlite3.Connection, folder: Path, run: str | None) -> C
     token = uuid.uuid4().hex
     lock = _held_lock(folder, token)  # before the store names the token, or its holder would seem dead
     row = connection.execute(
-        f"""UPDATE runs SET status = 'running', token = :token, heartbeat = :now, error = NULL, stop_requested = 0
+        f"""UPDATE runs SET status = 'running', token = :token, heartbeat = :now, beat = :beat, boot = :boot, error = NULL,
+        stop_requested = 0, deaths = CASE status WHEN 'queued' THEN deaths ELSE 0 END
         WHERE id = (SELECT id FROM runs WHERE {wanted} ORDER BY position, id LIMIT 1) RETURNING id""",
-        {"token": token, "now": time.time(), "run": run},
+        {"token": token, "now": time.time(), "beat": time.monotonic(), "boot": BOOT, "run": run},
     ).fetchone()
     claim = Claim(row["id"] if row else "", token, lock)
     if row is None:
@@ -55,24 +73,48 @@ def take_run(connection: sqlite3.Connection, folder: Path, run: str | None) -> C
 
 
 def requeue_orphans(connection: sqlite3.Connection, folder: Path) -> None:
-    """Put runs whose worker is gone back into the queue where they were; those that were asked to stop are stopped."""
-    for run, token in orphans(connection, folder):
-        status = "CASE WHEN stop_requested THEN 'stopped' ELSE 'queued' END"
-        connection.execute(f"UPDATE runs SET status = {status}, token = NULL WHERE id = ?", (run,))
-        _lock_file(folder, token).unlink(missing_ok=True)
+    """Put runs whose worker is gone back into the queue where they were; those that were asked to stop are stopped.
+
+    A run whose worker died at the same place again and again has failed.
+    """
+    for row in orphans(connection, folder):
+        place = _place(connection, row)
+        deaths = row["deaths"] + 1 if row["died_at"] == place else 1
+        died = f"Its worker died {deaths} times in a row while {place}, most likely for want of memory: resume it with"
+        error = f"{died} other programs closed, or train on fewer or smaller images." if deaths >= MOST_DEATHS else None
+        connection.execute(
+            """UPDATE runs SET status = CASE WHEN stop_requested THEN 'stopped' WHEN :error IS NULL THEN 'queued'
+            ELSE 'failed' END, error = :error, token = NULL, deaths = :deaths, died_at = :place WHERE id = :run""",
+            {"error": error, "deaths": deaths, "place": place, "run": row["id"]},
+        )
+        _lock_file(folder, row["token"]).unlink(missing_ok=True)
 
 
-def orphans(connection: sqlite3.Connection, folder: Path) -> list[tuple[str, str]]:
-    """Runs, and their tokens, whose worker died or gave no sign of life for long."""
-    stale = time.time() - STALE_SECONDS
-    rows = connection.execute("SELECT id, token, heartbeat FROM runs WHERE status = 'running'").fetchall()
-    return [(row["id"], row["token"]) for row in rows if row["heartbeat"] < stale or _holder_is_dead(folder, row["token"])]
+def _place(connection: sqlite3.Connection, row: dict[str, Any]) -> str:
+    """What a worker was doing when it died, and in which epoch."""
+    doing: Any = "starting"
+    with contextlib.suppress(ValueError, TypeError, AttributeError):  # a damaged row says nothing
+        doing = json.loads(row["progress"]).get("doing", doing)
+    done = connection.execute("SELECT coalesce(max(epoch), 0) FROM epochs WHERE run = ?", (row["id"],)).fetchone()[0]
+    return f"{doing} (epoch {done + 1})"
 
 
-def _holder_is_dead(folder: Path, token: str) -> bool:
+def orphans(connection: sqlite3.Connection, folder: Path) -> list[dict[str, Any]]:
+    """Rows of runs whose worker died or gave no sign of life for long."""
+    rows = [dict(row) for row in connection.execute("SELECT * FROM runs WHERE status = 'running'")]
+    return [row for row in rows if _is_silent(row) or _holder_is_dead(folder, row["token"])]
+
+
+def _is_silent(row: dict[str, Any]) -> bool:
+    if row.get("boot") == BOOT and row["beat"] is not None:
+        return not 0 <= time.monotonic() - row["beat"] < STALE_SECONDS
+    return (row["heartbeat"] or 0) < time.time() - STALE_SECONDS
+
+
+def _holder_is_dead(folder: Path, token: str | None) -> bool:
     """Whether a claim's lock can be taken. Without its file, as in the copy of a store, only the heartbeat can tell."""
     path = _lock_file(folder, token)
-    if not path.exists():
+    if not path.is_file() or path.is_symlink():
         return False
     try:
         with FileLock(path).acquire(timeout=0):
@@ -90,5 +132,7 @@ def _held_lock(folder: Path, token: str) -> BaseFileLock:
     return lock
 
 
-def _lock_file(folder: Path, token: str) -> Path:
-    return folder / f".claim-{token}.lock"
+def _lock_file(folder: Path, token: str | None) -> Path:
+    """A token that is not one of ours, as in a damaged store, names no other file."""
+    known = token if token and token.isalnum() else "unknown"
+    return folder / f".claim-{known}.lock"

@@ -16,7 +16,8 @@ TABLES = """
 CREATE TABLE IF NOT EXISTS runs (
     id TEXT PRIMARY KEY, title TEXT NOT NULL, recipe TEXT NOT NULL, status TEXT NOT NULL, error TEXT,
     pair TEXT, created REAL NOT NULL, finished REAL, position REAL NOT NULL, device TEXT,
-    token TEXT, heartbeat REAL, stop_requested INTEGER NOT NULL DEFAULT 0, progress TEXT
+    token TEXT, heartbeat REAL, stop_requested INTEGER NOT NULL DEFAULT 0, progress TEXT,
+    beat REAL, boot TEXT, deaths INTEGER NOT NULL DEFAULT 0, died_at TEXT
 ) WITHOUT ROWID;
 CREATE TABLE IF NOT EXISTS epochs (
     run TEXT NOT NULL REFERENCES runs ON DELETE CASCADE, epoch INTEGER NOT NULL,
@@ -35,6 +36,14 @@ CREATE INDEX IF NOT EXISTS runs_by_status ON runs (status, position);
 CREATE INDEX IF NOT EXISTS epochs_summed ON epochs (run, epoch, seconds, validation_accuracy);
 """
 
+VERSION = 1
+"""Of the tables, kept as SQLite's `user_version`; it is 0 in stores from before there was one."""
+
+ADDED = {"beat": "REAL", "boot": "TEXT", "deaths": "INTEGER NOT NULL DEFAULT 0", "died_at": "TEXT"}
+"""Columns of `runs` that stores of version 0 lack."""
+
+FOREIGN = "This run waited in a store that came from elsewhere, so it was not started by itself: resume it to train it."
+
 
 class Database:
     """The SQLite file of a store. Every use has a connection of its own, since pages run in many threads.
@@ -48,10 +57,36 @@ class Database:
         self._anchor: sqlite3.Connection | None = None
 
     def create(self) -> None:
-        """Make the tables that are not there yet. WAL lets pages read while a worker writes."""
+        """Make the tables and columns that are not there yet. WAL lets pages read while a worker writes."""
+        if self.path.is_symlink():
+            raise StoreError(f"{self.path} is a link, which is not followed: give --store the folder where the file lies.")
         with self._connected() as connection:
             connection.execute("PRAGMA journal_mode = WAL")
             connection.executescript(TABLES)
+            at_home = self._is_at_home(connection) and connection.execute("PRAGMA user_version").fetchone()[0] == VERSION
+        if not at_home:
+            with self.writing() as connection:
+                self._settle(connection)
+
+    def _settle(self, connection: sqlite3.Connection) -> None:
+        """Brings an older store up to date, and stops what waits in one that was copied here: a queue of somebody else's."""
+        known = {row["name"] for row in connection.execute("PRAGMA table_info(runs)")}
+        for name, kind in ADDED.items():
+            if name not in known:
+                connection.execute(f"ALTER TABLE runs ADD COLUMN {name} {kind}")
+        if not self._is_at_home(connection):
+            waiting = "status IN ('queued', 'running')"
+            connection.execute(f"UPDATE runs SET status = 'stopped', token = NULL, error = ? WHERE {waiting}", (FOREIGN,))
+            connection.execute("INSERT OR REPLACE INTO settings VALUES ('home', ?)", (self._home(),))
+        connection.execute(f"PRAGMA user_version = {VERSION}")
+
+    def _home(self) -> str:
+        """Differs for every copy of a store, and stays when its folder is moved or the machine restarts."""
+        return str(self.path.stat().st_ino)
+
+    def _is_at_home(self, connection: sqlite3.Connection) -> bool:
+        row = connection.execute("SELECT value FROM settings WHERE name = 'home'").fetchone()
+        return row is not None and row["value"] == self._home()
 
     def stay_open(self) -> None:
         """Keep one idle connection: whenever the last one closes, SQLite folds its log into the file, at 10 ms a time."""
@@ -111,6 +146,12 @@ class Database:
             connection = sqlite3.connect(self._address(), uri=True, timeout=BUSY_SECONDS, isolation_level=None)
             at_the_end.callback(connection.close)
             connection.row_factory = sqlite3.Row
+            connection.text_factory = _text
+            if (version := connection.execute("PRAGMA user_version").fetchone()[0]) > VERSION:
+                raise StoreError(
+                    f"{self.path} was written by a newer Poolscope (store version {version}, this one knows {VERSION}): "
+                    "update Poolscope, or choose another store."
+                )
             yield connection
 
     @contextlib.contextmanager
@@ -136,3 +177,8 @@ class Database:
         if "readonly" in reason or "unable to open" in reason:
             return f"{self.path} can't be opened ({reason}): check the folder's permissions, or choose another with --store."
         return f"{self.path} is damaged or no store ({reason}): restore it from a copy, or choose another with --store."
+
+
+def _text(content: bytes) -> str:
+    """Text that is not UTF-8, as in a damaged file, must not hide every other row."""
+    return content.decode(errors="replace")

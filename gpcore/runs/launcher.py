@@ -20,6 +20,8 @@ from gpcore.runs.store import Store
 LINGER_SECONDS = 300
 """How long a worker that a page started waits for more before it ends: starting one takes seconds."""
 
+MOST_WORKERS = 64
+
 LOCK_WAIT_SECONDS = 1.0
 """How long a new worker waits for its slot, since whoever looks whether the slot is free holds it for an instant."""
 
@@ -38,7 +40,22 @@ def cores() -> int:
 
 def parallel(store: Store) -> int:
     """How many runs train at once in this store: what somebody set, or else the default."""
-    return store.parallel() or default_parallel()
+    return min(store.parallel() or default_parallel(), MOST_WORKERS)
+
+
+def limit_memory(gigabytes: float) -> None:
+    """Lets this process take so much memory at most, 0 for nine tenths of the machine's: a run that needs more fails with a
+    sentence, where the system would kill some process. Only Linux counts what matters."""
+    if sys.platform != "linux":
+        return
+    import resource
+
+    machine = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
+    with contextlib.suppress(OSError, ValueError):  # a container's own limit, where it has one
+        machine = min(machine, int(Path("/sys/fs/cgroup/memory.max").read_text()))
+    allowed = int(gigabytes * 1e9 or machine * 0.9)
+    _, hard = resource.getrlimit(resource.RLIMIT_DATA)
+    resource.setrlimit(resource.RLIMIT_DATA, (allowed if hard < 0 else min(allowed, hard), hard))
 
 
 @contextlib.contextmanager
@@ -116,10 +133,15 @@ def _start(store: Path, data: Path, slot: int) -> subprocess.Popen:
     command = [*_command(store, data, "auto"), "--slot", str(slot), "--linger", str(LINGER_SECONDS)]
     project = str(Path(gpcore.__file__).parent.parent)
     environment = os.environ | {"PYTHONPATH": os.pathsep.join([project, os.environ.get("PYTHONPATH", "")])}
-    with open(store / "worker.log", "ab") as log:
+    with open(store / "worker.log", "ab", opener=_no_link) as log:
         return subprocess.Popen(
             command, stdin=subprocess.DEVNULL, stdout=log, stderr=log, env=environment, start_new_session=True
         )
+
+
+def _no_link(path: str, flags: int) -> int:
+    """In a store from elsewhere the log may be a link, through which any file of the user's would be written."""
+    return os.open(path, flags | getattr(os, "O_NOFOLLOW", 0), 0o644)
 
 
 def _command(store: Path, data: Path, device: str) -> list[str]:

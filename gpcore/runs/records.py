@@ -1,16 +1,22 @@
 """What a store knows of a run, as plain frozen values."""
 
+import contextlib
 import functools
 import json
+import re
 import sqlite3
-from collections.abc import Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, fields
-from typing import Any, Literal, Self
+from typing import Any, Literal, Self, get_args
 
+from gpcore.errors import GpcoreError, StoreError
 from gpcore.recipe import Recipe
 
 Status = Literal["queued", "running", "finished", "stopped", "failed"]
 Phase = Literal["training", "validation"]
+
+RUN_ID = re.compile(r"[a-z0-9][a-z0-9-]{0,199}")
+"""What an id looks like. It names the run's folder, so a store from elsewhere must not choose another."""
 
 RUNS = """
     SELECT runs.*, last.epoch AS epochs_done, last.epoch, last.training_loss,
@@ -21,6 +27,20 @@ RUNS = """
     FROM runs
     LEFT JOIN epochs AS last ON last.run = runs.id AND last.epoch = (SELECT max(epoch) FROM epochs WHERE run = runs.id)"""
 """All that a `RunRecord` holds."""
+
+
+@contextlib.contextmanager
+def explained(subject: str) -> Iterator[None]:
+    """Turns what goes wrong while damaged rows are read into a sentence.
+
+    Raises:
+        StoreError: it does.
+    """
+    try:
+        yield
+    except (GpcoreError, ValueError, TypeError, KeyError, IndexError, AttributeError, RecursionError) as error:
+        reason = str(error) or type(error).__name__
+        raise StoreError(f"{subject} can't be read ({reason}): restore the store from a copy, or delete the run.") from error
 
 
 @dataclass(frozen=True)
@@ -45,8 +65,8 @@ class Epoch:
     @classmethod
     def from_row(cls, row: sqlite3.Row | Mapping[str, Any]) -> Self:
         """From a row of the table `epochs`."""
-        values = {spec.name: row[spec.name] for spec in fields(cls)}
-        return cls(**values | {"confusion": json.loads(values["confusion"])})
+        values: dict[str, Any] = {spec.name: spec.type(row[spec.name]) for spec in fields(cls) if spec.name != "confusion"}  # type: ignore[operator]
+        return cls(**values, confusion=_square(json.loads(row["confusion"])))
 
 
 @dataclass(frozen=True)
@@ -84,19 +104,46 @@ class RunRecord:
 
     @classmethod
     def from_row(cls, row: sqlite3.Row) -> Self:
-        """From a row of the query `RUNS`."""
-        values = dict(row)
+        """From a row of the query `RUNS`; StoreError if it is damaged, or of a recipe that this version does not know."""
+        with explained(f"The run {str(row['id'])[:100]!r}"):
+            return cls._of(dict(row))
+
+    @classmethod
+    def _of(cls, values: dict[str, Any]) -> Self:
+        if not (isinstance(values["id"], str) and RUN_ID.fullmatch(values["id"])):
+            raise ValueError("an id has small letters, digits and hyphens only")
+        if values["status"] not in get_args(Status) or not isinstance(values["title"], str):
+            raise ValueError(f"its status is {values['status']!r}")
         last = None if values["epoch"] is None else Epoch.from_row(values | {"seconds": values["last_seconds"]})
         made: dict[str, Any] = {
             "recipe": _recipe(values["recipe"]),
+            "created": float(values["created"]),
+            "position": float(values["position"]),
             "stop_requested": bool(values["stop_requested"]),
-            "progress": json.loads(values["progress"] or "{}"),
+            "progress": dict(json.loads(values["progress"] or "{}")),
             "epochs_done": values["epochs_done"] or 0,
             "seconds": values["seconds"] or 0.0,
             "last": last,
         }
         plain = {spec.name: values[spec.name] for spec in fields(cls) if spec.name not in made}
         return cls(**plain | made)
+
+
+def readable(rows: Iterable[sqlite3.Row]) -> tuple[list[RunRecord], list[str]]:
+    """Returns the runs of a query's rows, and a sentence for each row that can't be read."""
+    records, damaged = [], []
+    for row in rows:
+        try:
+            records.append(RunRecord.from_row(row))
+        except StoreError as error:
+            damaged.append(str(error))
+    return records, damaged
+
+
+def _square(confusion: Any) -> list[list[int]]:
+    if not all(len(row) == len(confusion) and all(type(count) is int for count in row) for row in confusion):
+        raise ValueError("its confusion matrix is not one of whole numbers")
+    return confusion
 
 
 @functools.lru_cache(maxsize=4096)

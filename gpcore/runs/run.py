@@ -1,6 +1,7 @@
 """A run to look at: its recipe, its epochs, and its network at any of them."""
 
 import json
+import math
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -16,6 +17,12 @@ if TYPE_CHECKING:
     from gpcore.nets.network import Network
 
 DEFAULT_STORE = Path("runs")
+
+MOST = 20_000
+"""Classes, or pixels or channels along a side: a network of more would only take the memory."""
+
+MOST_VALUES = 10_000_000
+"""Of one input."""
 
 
 @dataclass(frozen=True)
@@ -45,7 +52,8 @@ class Run:
     def saved_epochs(self) -> list[int]:
         """The epochs whose weights are there."""
         files = self.store.run_folder(self.id).glob("epoch-*.safetensors")
-        return sorted(int(path.stem.removeprefix("epoch-")) for path in files)
+        numbers = (path.stem.removeprefix("epoch-") for path in files)
+        return sorted(int(number) for number in numbers if number.isascii() and number.isdecimal())
 
     @property
     def classes(self) -> tuple[str, ...]:
@@ -80,7 +88,11 @@ class Run:
 
         path = self._weights(epoch)
         tensors, _ = checkpoints.read_tensors(path)
-        network = build(self.recipe, self.input_shape, len(self._described("classes", epoch)))
+        shape, classes = self.input_shape, self._described("classes", epoch)
+        if len(shape) != 3 or math.prod(shape) > MOST_VALUES:
+            raise CheckpointError(f"{path} is for inputs of {'×'.join(map(str, shape))}, which no network here takes.")
+        network = build(self.recipe, shape, len(classes))
+        checkpoints.check_numbers(tensors, path)
         checkpoints.load_weights(network, tensors, path)
         return network.eval().requires_grad_(False)
 
@@ -115,9 +127,14 @@ class Run:
         """What a weights file says of itself; each epoch's its own, so that one damaged file spoils no other epoch."""
         path = self._weights(epoch)
         try:
-            return json.loads(weights_header.read_metadata(path)[key])
-        except KeyError as error:
+            told = json.loads(weights_header.read_metadata(path)[key])
+        except (KeyError, ValueError, RecursionError) as error:
             raise CheckpointError(f"{path} does not say its {key}: it was not written by this program.") from error
+        kind = str if key == "classes" else int
+        sizes_fit = isinstance(told, list) and (kind is str or all(type(side) is int and 0 < side <= MOST for side in told))
+        if not sizes_fit or not 0 < len(told) <= MOST or not all(type(each) is kind for each in told):
+            raise CheckpointError(f"{path} says of its {key} what no network has: it was not written by this program.")
+        return told
 
 
 def open_run(run: str | Path, store: str | Path = DEFAULT_STORE) -> Run:

@@ -6,208 +6,24 @@ was deleted, the old token writes nothing any more.
 
 import contextlib
 import json
-import re
-import shutil
 import sqlite3
 import time
-import uuid
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
 from gpcore.atomic_files import publish
-from gpcore.errors import ClaimLostError, StoreError
-from gpcore.recipe import FOLDER_PREFIX, Pool, Recipe
-from gpcore.runs.batch_losses import count_losses, read_curve, read_losses, write_losses
-from gpcore.runs.claims import Claim, orphans, requeue_orphans, take_run
-from gpcore.runs.database import Database
-from gpcore.runs.records import RUNS, Epoch, LossCurve, Phase, RunRecord, Status
-
-ACTIVE = "runs.status IN ('queued', 'running')"
+from gpcore.errors import ClaimLostError
+from gpcore.recipe import Recipe
+from gpcore.runs.batch_losses import write_losses
+from gpcore.runs.claims import Claim, requeue_orphans, take_run
+from gpcore.runs.commands import Commands
+from gpcore.runs.records import Epoch, RunRecord, Status
 
 
-class Store:
-    """A folder of runs. Opening it for writing makes what is missing; read-only it must be there and is never touched.
-
-    Raises:
-        StoreError: from every method: the store is missing, can't be written, is damaged, or stays busy.
-    """
-
-    def __init__(self, folder: Path | str, read_only: bool = False) -> None:
-        self.folder = Path(folder)
-        self._database = Database(self.folder / "runs.db", read_only)
-        if read_only:
-            if not self._database.path.is_file():
-                raise StoreError(f"There is no store at {self.folder}: no runs.db lies there.")
-            return
-        try:
-            self.folder.mkdir(parents=True, exist_ok=True)
-        except OSError as error:
-            raise StoreError(f"Could not make the store {self.folder} ({error.strerror}): choose another folder.") from error
-        self._database.create()
-        self._database.stay_open()
-
-    # -- looking ---------------------------------------------------------------------------------------------------------
-
-    def runs(self) -> list[RunRecord]:
-        """All runs, the oldest first."""
-        with self._database.reading() as connection:
-            return [RunRecord.from_row(row) for row in connection.execute(f"{RUNS} ORDER BY runs.created, runs.id")]
-
-    def active(self) -> list[RunRecord]:
-        """The runs that are trained or wait for it, in the order in which they are, or will be, trained."""
-        query = f"{RUNS} WHERE {ACTIVE} ORDER BY runs.status = 'queued', runs.position, runs.id"
-        with self._database.reading() as connection:
-            return [RunRecord.from_row(row) for row in connection.execute(query)]
-
-    def run(self, run: str) -> RunRecord:
-        """One run; StoreError if the store has none of that id."""
-        with self._database.reading() as connection:
-            row = connection.execute(f"{RUNS} WHERE runs.id = ?", (run,)).fetchone()
-        if row is None:
-            raise StoreError(f"There is no run {run!r} in {self.folder}: `python -m gpcore runs` lists those of a --store.")
-        return RunRecord.from_row(row)
-
-    def run_folder(self, run: str) -> Path:
-        """Where the weights of a run lie."""
-        return self.folder / run
-
-    def weights(self, run: str, epoch: int) -> Path:
-        """The file that holds, or will hold, the weights of a run after an epoch."""
-        return self.run_folder(run) / f"epoch-{epoch:03d}.safetensors"
-
-    def epochs(self, run: str) -> list[Epoch]:
-        """What was measured after every epoch of a run."""
-        with self._database.reading() as connection:
-            rows = connection.execute("SELECT * FROM epochs WHERE run = ? ORDER BY epoch", (run,)).fetchall()
-        return [Epoch.from_row(row) for row in rows]
-
-    def loss_curve(self, run: str, phase: Phase = "training", at_most: int = 1000) -> LossCurve:
-        """The loss of every batch of a run, or, where there are more than `at_most`, of groups of neighbouring batches.
-
-        `validation` losses are those of the test images, in batches of the same size, after every epoch.
-        """
-        with self._database.reading() as connection:
-            return read_curve(connection, run, phase, at_most)
-
-    def batch_losses(self, run: str, phase: Phase = "training") -> Iterator[tuple[int, float]]:
-        """Every batch of a run in order: its step, counted from 0, and its loss."""
-        with self._database.reading() as connection:
-            yield from read_losses(connection, run, phase)
-
-    def steps_done(self, run: str) -> int:
-        """How many training steps have their loss in the store."""
-        with self._database.reading() as connection:
-            return count_losses(connection, run, "training")
-
-    def waiting(self) -> int:
-        """How many runs wait for a worker, those whose worker died among them."""
-        with self._database.reading() as connection:
-            queued = connection.execute("SELECT count(*) FROM runs WHERE status = 'queued'").fetchone()[0]
-            return queued + len(orphans(connection, self.folder))
-
-    def counts(self) -> dict[Status, int]:
-        """How many runs have each status."""
-        with self._database.reading() as connection:
-            rows = connection.execute("SELECT status, count(*) AS runs FROM runs GROUP BY status")
-            return {row["status"]: row["runs"] for row in rows}
-
-    def idle(self) -> bool:
-        """Whether no run is trained or waits for it."""
-        with self._database.reading() as connection:
-            return connection.execute(f"SELECT 1 FROM runs WHERE {ACTIVE} LIMIT 1").fetchone() is None
-
-    # -- what a person asks for ------------------------------------------------------------------------------------------
-
-    def add(self, recipe: Recipe, title: str | None = None, pair: str | None = None) -> str:
-        """Put a run at the end of the queue; its id, made from the recipe, is returned."""
-        with self._database.writing() as connection:
-            return self._insert(connection, recipe, title, pair)
-
-    def add_twin(self, run: str, pool: Pool) -> str:
-        """Queue the recipe of a run again with another pooling; the two are a pair from now on."""
-        recipe = self.run(run).recipe.but(pool=pool)
-        with self._database.writing() as connection:
-            values = {"run": run, "pair": uuid.uuid4().hex}
-            query = "UPDATE runs SET pair = coalesce(pair, :pair) WHERE id = :run RETURNING pair"
-            return self._insert(connection, recipe, None, connection.execute(query, values).fetchone()["pair"])
-
-    def _insert(self, connection: sqlite3.Connection, recipe: Recipe, title: str | None, pair: str | None) -> str:
-        known = "SELECT count(*) FROM runs WHERE id = ?"
-        run = _free_name(recipe, lambda name: connection.execute(known, (name,)).fetchone()[0] or (self.folder / name).exists())
-        now = time.time()
-        connection.execute(
-            "INSERT INTO runs (id, title, recipe, status, pair, created, position) VALUES (?, ?, ?, 'queued', ?, ?, ?)",
-            (run, title or run, json.dumps(recipe.to_json()), pair, now, now),
-        )
-        return run
-
-    def request_stop(self, run: str) -> None:
-        """Ask the worker to stop a run where it stands; a run that only waits, or whose worker died, stops at once."""
-        with self._database.writing() as connection:
-            requeue_orphans(connection, self.folder)
-            connection.execute("UPDATE runs SET status = 'stopped' WHERE id = ? AND status = 'queued'", (run,))
-            connection.execute("UPDATE runs SET stop_requested = 1 WHERE id = ? AND status = 'running'", (run,))
-
-    def resume(self, run: str) -> None:
-        """Put a run that was stopped or failed back into the queue; it goes on from where it stood."""
-        changes = "status = 'queued', error = NULL, stop_requested = 0, position = :now"
-        self._change(run, changes, "status IN ('stopped', 'failed')")
-
-    def extend(self, run: str, epochs: int) -> None:
-        """Give a run that is not being trained so many epochs in all; one that was finished is then `stopped`, to be resumed.
-
-        Under a one-cycle schedule the learning rate of every further step is that of the longer run.
-
-        Raises:
-            StoreError: it is being trained, or has that many epochs already.
-            RecipeError: no run can have so many epochs.
-        """
-        record = self.run(run)
-        if epochs <= record.epochs_done:
-            raise StoreError(f"{run} has {record.epochs_done} epochs already: extend it to more than that.")
-        recipe = json.dumps(record.recipe.but(epochs=epochs).to_json())
-        changes = "recipe = :recipe, finished = NULL, status = CASE status WHEN 'finished' THEN 'stopped' ELSE status END"
-        if not self._change(run, changes, "status != 'running'", recipe=recipe):
-            raise StoreError(f"{run} is being trained: stop it first, then extend it.")
-
-    def rename(self, run: str, title: str) -> None:
-        """Give a run another title; its id, which links name, stays."""
-        if not title.strip() or len(title) > 100:
-            raise StoreError("A run's title has 1 to 100 characters.")
-        self._change(run, "title = :title", "TRUE", title=title.strip())
-
-    def delete(self, run: str) -> None:
-        """Delete a run and its weights, for good. A worker that trains it finds its claim gone and stops."""
-        with self._database.writing() as connection:
-            connection.execute("DELETE FROM runs WHERE id = ?", (run,))
-        self.remove_leftovers(run)
-
-    def remove_leftovers(self, run: str) -> None:
-        """Remove the folder of a run that was deleted, which its worker may have gone on writing into for a moment."""
-        with self._database.writing() as connection:
-            if connection.execute("SELECT 1 FROM runs WHERE id = ?", (run,)).fetchone() is None:
-                shutil.rmtree(self.run_folder(run), ignore_errors=True)
-
-    def set_parallel(self, runs: int | None) -> None:
-        """How many runs train at once on this machine; None leaves it to the workers."""
-        with self._database.writing() as connection:
-            connection.execute("INSERT OR REPLACE INTO settings VALUES ('parallel', ?)", (json.dumps(runs),))
-
-    def parallel(self) -> int | None:
-        """How many runs train at once, if somebody has set that."""
-        with self._database.reading() as connection:
-            row = connection.execute("SELECT value FROM settings WHERE name = 'parallel'").fetchone()
-        return json.loads(row["value"]) if row else None
-
-    def _change(self, run: str, changes: str, condition: str, **values: Any) -> bool:
-        """Change a run if it meets a condition, and say whether it did."""
-        with self._database.writing() as connection:
-            query = f"UPDATE runs SET {changes} WHERE id = :run AND {condition}"
-            return connection.execute(query, {"run": run, "now": time.time()} | values).rowcount == 1
-
-    # -- what a worker does ----------------------------------------------------------------------------------------------
+class Store(Commands):
+    """A folder of runs: what a worker writes, beside what can be seen (`StoreView`) and asked for (`Commands`)."""
 
     def claim(self, run: str | None = None) -> Claim | None:
         """Take the first run of the queue, or exactly `run`, also if it was stopped or failed; None if that can't be had."""
@@ -229,8 +45,9 @@ class Store:
             ClaimLostError: here and below: the run is someone else's now, or gone.
         """
         with self._holding(claim, synced=False) as connection:
-            query = "UPDATE runs SET heartbeat = ? WHERE id = ? RETURNING stop_requested"
-            return bool(connection.execute(query, (time.time(), claim.run)).fetchone()["stop_requested"])
+            query = "UPDATE runs SET heartbeat = ?, beat = ? WHERE id = ? RETURNING stop_requested"
+            values = (time.time(), time.monotonic(), claim.run)
+            return bool(connection.execute(query, values).fetchone()["stop_requested"])
 
     def tell(self, claim: Claim, progress: dict[str, Any], device: str | None = None) -> None:
         """Say how far the run is, and what is being done."""
@@ -297,17 +114,3 @@ class Store:
             for path in self.folder.glob(pattern):
                 path.unlink()
         self._database.compact()
-
-
-def _free_name(recipe: Recipe, is_taken: Callable[[str], bool]) -> str:
-    """An id that a person can read and type: `article-gap-seed0`, with the dataset in front where it is another."""
-    parts = [recipe.name, recipe.pool, f"seed{recipe.seed}"]
-    if recipe.placement != "usual":
-        parts.insert(2, recipe.placement)
-    if recipe.dataset != "fashion-mnist":
-        parts.insert(0, Path(recipe.dataset.removeprefix(FOLDER_PREFIX)).name)
-    name = re.sub(r"[^a-z0-9]+", "-", "-".join(parts).lower()).strip("-")
-    number, free = 2, name
-    while is_taken(free):
-        number, free = number + 1, f"{name}-{number}"
-    return free

@@ -5,6 +5,7 @@ The same code serves `train`, `worker`, and whoever computes elsewhere and keeps
 
 import contextlib
 import json
+import queue
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -13,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from gpcore.data.datasets import Dataset
-from gpcore.errors import ClaimLostError, GpcoreError, StoreError
+from gpcore.errors import ClaimLostError, DatasetError, GpcoreError, StoreError
 from gpcore.nets import checkpoints
 from gpcore.nets.trunks import load_trunk
 from gpcore.recipe import Recipe
@@ -34,6 +35,8 @@ IDLE_SECONDS = 0.5
 RETRY_SECONDS = 10.0
 """How long a worker waits before it tries a store again that could not be read or written."""
 
+READING_SECONDS = 1800.0
+"""How long a dataset may be read without a sign of progress."""
 
 Fit = Callable[[Recipe, Dataset, TrainingState], Iterator[Event | None]]
 """A training loop, as `gpcore.training.fit.fit` is one; it may yield None from time to time while it waits."""
@@ -84,11 +87,18 @@ def train_at(store: Store, claim: Claim, place: Place, when_left: Status = "stop
         raise
     except Exception as error:  # whatever it is: a run that only dies is taken up again, to die again
         with contextlib.suppress(GpcoreError):  # a full disk may refuse even this; then the run is taken up again
-            reason = str(error) if isinstance(error, GpcoreError) else f"Training ended with {type(error).__name__}: {error}"
-            store.release(claim, "failed", reason)
+            store.release(claim, "failed", _reason(error))
         raise
     finally:
         claim.let_go()
+
+
+def _reason(error: Exception) -> str:
+    if isinstance(error, GpcoreError):
+        return str(error)
+    if isinstance(error, MemoryError) or "not enough memory" in str(error) or "allocate memory" in str(error):
+        return "Training needs more memory than a worker may take: train on fewer or smaller images, or in smaller batches."
+    return f"Training ended with {type(error).__name__}: {error}"
 
 
 def _train(store: Store, claim: Claim, place: Place, when_left: Status, asked_to_stop: threading.Event) -> Iterator[Event]:
@@ -97,7 +107,7 @@ def _train(store: Store, claim: Claim, place: Place, when_left: Status, asked_to
     progress: dict[str, Any] = {"doing": "reading the dataset"}
     store.tell(claim, progress, str(device))
     try:
-        dataset = place.load(recipe, lambda done: _computing(store, claim, progress, done, asked_to_stop))
+        dataset = _loaded(place, recipe, lambda done: _computing(store, claim, progress, done, asked_to_stop), asked_to_stop)
     except _LeftEarly:
         store.release(claim, "stopped")
         return
@@ -123,6 +133,35 @@ def _train(store: Store, claim: Claim, place: Place, when_left: Status, asked_to
 
 class _LeftEarly(Exception):  # noqa: N818  # nothing went wrong
     """The run was asked to stop while its features were computed; what is whole of them is kept."""
+
+
+def _loaded(place: Place, recipe: Recipe, keep: Tell, asked_to_stop: threading.Event) -> Dataset:
+    """Loads in a thread that can be left: reading what somebody's folder holds, such as a pipe, may never end."""
+    inbox: queue.SimpleQueue[Dataset | Exception] = queue.SimpleQueue()
+    heard = time.monotonic()
+
+    def kept(progress: Progress) -> None:
+        nonlocal heard
+        heard = time.monotonic()
+        keep(progress)
+
+    def load() -> None:
+        try:
+            inbox.put(place.load(recipe, kept))
+        except Exception as error:  # raised below, where somebody waits for it
+            inbox.put(error)
+
+    threading.Thread(target=load, daemon=True).start()
+    while time.monotonic() < heard + READING_SECONDS:
+        with contextlib.suppress(queue.Empty):
+            if isinstance(found := inbox.get(timeout=0.1), Exception):
+                raise found
+            return found
+        if asked_to_stop.is_set():
+            raise _LeftEarly
+    raise DatasetError(
+        f"Reading {recipe.dataset} did not end within {READING_SECONDS / 60:.0f} minutes: look at what lies there."
+    )
 
 
 def _computing(store: Store, claim: Claim, progress: dict[str, Any], done: Progress, asked_to_stop: threading.Event) -> None:
@@ -220,9 +259,13 @@ def _staying_alive(store: Store, claim: Claim) -> Iterator[threading.Event]:
 
     def beat() -> None:
         while not done.wait(HEARTBEAT_SECONDS):
-            with contextlib.suppress(GpcoreError):  # the training loop meets the same error, and reports it
+            try:
                 if store.alive(claim):
                     asked_to_stop.set()
+            except ClaimLostError:
+                asked_to_stop.set()
+            except GpcoreError:  # the training loop meets the same error, and reports it
+                pass
 
     thread = threading.Thread(target=beat, daemon=True)
     thread.start()

@@ -31,10 +31,10 @@ NO_MAPS = (
 def show_picture(picture: Picture, runs: Sequence[Run]) -> None:
     """One picture: how it was prepared, what both models answer and where that comes from."""
     if picture.photo is None or picture.prepared is None:
-        st.error(picture.error, icon=":material/broken_image:")
+        st.error(plain(picture.error or ""), icon=":material/broken_image:")
         return
     for note in picture.photo.notes:
-        st.info(note, icon=":material/info:")
+        st.info(plain(note), icon=":material/info:")
     strip = st.container(horizontal=True, gap="small")
     for step, shown in zip(picture.prepared.steps, picture.shown_steps(), strict=True):
         strip.image(shown, step.title, width=132)

@@ -4,13 +4,13 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any
 
 import numpy as np
 import plotly.graph_objects as go
 import streamlit as st
 
-from gpcore.data.decoding import Photo, decode, shown_name
+from gpcore.data.decoding import Photo, shown_name
 from gpcore.data.preparation import AUTOMATIC, Correction, Found, Prepared, prepare
 from gpcore.errors import ImageError
 from gpcore.figures.answer_sheets import data_url, tile_source
@@ -18,24 +18,14 @@ from gpcore.figures.crop_box import croppable
 from gpcore.figures.preparation_strips import tile
 from gpcore.insight.answers import Answer, answer, calibration_of
 from gpcore.insight.uncertainty import Calibration
+from gpcore.instance import Instance
 from gpcore.runs.run import Run
 from ui import shared_networks, stores
 from ui.inside.computed import Snapshot
-
-MOST_PICTURES = 200
-"""Most pictures per visitor, so that many visitors fit into memory."""
+from ui.uploads import File, unpacked
 
 THUMBNAIL = 96
 """Pixels along the longer side of a thumbnail."""
-
-
-class File(Protocol):
-    """A file from one of Streamlit's widgets, or an example: a name and bytes."""
-
-    @property
-    def name(self) -> str: ...
-
-    def getvalue(self) -> bytes: ...
 
 
 @dataclass
@@ -55,7 +45,7 @@ class Picture:
     def of(cls, file: File) -> "Picture":
         """A file, decoded and prepared."""
         try:
-            photo = decode(file.getvalue(), file.name)
+            photo = unpacked(file)
             found = Found()
             return cls(photo.name, photo, prepared=prepare(photo, found=found), found=found)
         except ImageError as error:
@@ -101,14 +91,15 @@ def brought() -> list[Picture]:
 def bring(files: Sequence[File]) -> None:
     """Add files to the visitor's pictures, with progress."""
     pictures = brought()
-    room = MOST_PICTURES - len(pictures)
+    most = Instance.read().pictures  # so that many visitors fit into memory
+    room = most - len(pictures)
     bar = st.progress(0.0, "Preparing …")
     for number, file in enumerate(files[:room], start=1):
         pictures.append(Picture.of(file))
         bar.progress(number / len(files), f"Prepared {number} of {len(files)}")
     bar.empty()
     if len(files) > room:
-        st.session_state.too_many = f"{MOST_PICTURES} pictures are the most at a time: {len(files) - room} were left out."
+        st.session_state.too_many = f"{most} pictures are the most at a time: {len(files) - room} were left out."
     st.session_state.chosen_picture = len(pictures) - min(len(files), max(room, 0))
 
 

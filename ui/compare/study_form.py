@@ -4,9 +4,11 @@ from typing import get_args
 
 import streamlit as st
 
+from gpcore.instance import Instance
 from gpcore.recipe import HEAD_LABELS, RECIPES, Pool
 from gpcore.runs.study import Study, check_datasets, members, queue_missing
 from ui import started_workers, stores
+from ui.widgets import switched_off
 
 EPOCHS = (
     "Only runs with as many epochs are compared with each other: to add seeds to a row of the tables above, give its number."
@@ -15,6 +17,8 @@ EPOCHS = (
 
 def study_form() -> None:
     """A form that queues what a study still lacks; the Train page then shows it live."""
+    if switched_off("train", "Training a study"):
+        return
     with st.expander("Train a study: poolings × seeds", icon=":material/science:"), st.form("study", border=False):
         first, second, third = st.columns([2, 1, 1])
         pools = first.multiselect(
@@ -35,6 +39,8 @@ def study_form() -> None:
 
 def _start(study: Study) -> None:
     store, others = stores.own_store(), stores.shipped_stores()
+    for dataset in study.datasets:
+        Instance.read().check_dataset(dataset)
     check_datasets([member for member in members(study, store, others) if not member.finished], stores.data_folder())
     queued = queue_missing(study, store, others)
     started_workers.start_missing(store)

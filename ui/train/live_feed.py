@@ -23,7 +23,7 @@ from ui import started_workers, stores
 from ui.wording import duration
 
 LISTED = 12
-"""Most runs shown with their progress; the others of a long queue are only counted."""
+"""Most runs shown with their progress, the others of a long queue are only counted; and most curves drawn."""
 
 POINTS = 400
 """Points of a loss curve: about a chart's width in pixels."""
@@ -35,7 +35,9 @@ def feed(request: Request) -> Response:
     The answer is empty if nothing changed since the answer whose `version` is `seen` in the query.
     """
     try:
-        answer = _answer(stores.own_store_folder(), request.query_params.getlist("runs"), request.query_params.get("seen"))
+        answer = _answer(
+            stores.own_store_folder(), request.query_params.getlist("runs")[:LISTED], request.query_params.get("seen")
+        )
     except GpcoreError as error:
         answer = {"situation": str(error), "trouble": str(error), "version": str(error)}
     return JSONResponse(answer, headers={"Cache-Control": "no-store"}) if answer else Response(status_code=204)

@@ -59,7 +59,7 @@ def show_live(chosen: Sequence[str]) -> None:
     active = store.active()
     trouble = start_workers(store) if active else ""
     if trouble:
-        st.error(trouble, icon=":material/error:")
+        st.error(plain(trouble), icon=":material/error:")
         st.button("Start it again", on_click=started_workers.forget_broken, args=(store,))
     # The theme is part of the data, since the axes have its colours.
     asked = {"runs": list(chosen), "situation": situation(active, trouble), "theme": st.context.theme.type}

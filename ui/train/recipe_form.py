@@ -11,6 +11,7 @@ import streamlit as st
 from streamlit.delta_generator import DeltaGenerator
 
 from gpcore.errors import DatasetError
+from gpcore.instance import Instance
 from gpcore.recipe import FOLDER_PREFIX, HEAD_LABELS, RECIPE_WORDS, RECIPES, DatasetName, Recipe, TrunkName
 
 FIELDS: dict[str, Field] = {spec.name: spec for spec in dataclasses.fields(Recipe)}
@@ -71,7 +72,7 @@ def _suit_to_folder(start: Recipe) -> None:
     """Offers the recipe for small folders if the typed folder is small."""
     asked = str(st.session_state.get(_key(start, "dataset"), start.dataset))
     folder = Path(asked.removeprefix(FOLDER_PREFIX)).expanduser()
-    if start.name == "small" or asked == start.dataset or not folder.is_dir():
+    if start.name == "small" or asked == start.dataset or not (Instance.read().reads(folder) and folder.is_dir()):
         return
     files = sum(1 for _ in itertools.islice(folder.glob("**/*.*"), FEW_IMAGES + 1))
     if files <= FEW_IMAGES:
@@ -108,9 +109,11 @@ def as_dataset(asked: str) -> str:
     """Returns the typed dataset as a recipe names it: the path of a folder may lack its prefix.
 
     Raises:
-        DatasetError: the folder is not there.
+        DatasetError: the folder is not there, or not one that visitors may name.
     """
     path = Path(asked.removeprefix(FOLDER_PREFIX)).expanduser()
+    if asked.startswith((FOLDER_PREFIX, "/", "~")):
+        Instance.read().check_dataset(f"{FOLDER_PREFIX}{path}")
     if path.is_dir():
         return f"{FOLDER_PREFIX}{path}"
     if asked.startswith(FOLDER_PREFIX):

@@ -10,6 +10,7 @@ import pandas as pd
 import streamlit as st
 
 from gpcore.errors import GpcoreError
+from gpcore.instance import Instance
 from gpcore.recipe import Pool
 from gpcore.runs import launcher
 from gpcore.runs.records import RunRecord
@@ -70,11 +71,12 @@ def show_actions(run: RunRecord, twin: RunRecord) -> None:
             _ask_epochs(run)
         _ask_pool(run)
         _ask_title(run)
-        _ask_deletion(run)
+        if Instance.read().allows("delete"):
+            _ask_deletion(run)
     if run.epochs_done:
         show_ways_on(run, twin)
     if run.error:
-        st.error(f"It {'failed' if run.status == 'failed' else 'was ended'}: {run.error}", icon=":material/error:")
+        st.error(f"It {'failed' if run.status == 'failed' else 'was ended'}: {plain(run.error)}", icon=":material/error:")
 
 
 def show_ways_on(run: RunRecord, twin: RunRecord) -> None:
@@ -185,17 +187,29 @@ def attempt(action: Callable[[Store], object]) -> None:
 def show_refusal() -> None:
     """Shows why the last click failed."""
     if refused := st.session_state.pop("refused", None):
-        st.error(refused, icon=":material/error:")
+        st.error(plain(refused), icon=":material/error:")
 
 
-def ask_parallel(store: Store) -> None:
+def ask_about_all(store: Store) -> None:
+    """What can be done with all runs at once."""
+    with st.container(horizontal=True):
+        st.button(
+            "Stop all", icon=":material/stop_circle:", on_click=attempt, args=(Store.stop_all,), help="Keeps all that is done"
+        )
+        clear = "Runs that never began are deleted; those being trained go on"
+        st.button("Clear queue", icon=":material/playlist_remove:", on_click=attempt, args=(Store.clear_queue,), help=clear)
+    if Instance.read().allows("change how many runs train at once"):
+        _ask_parallel(store)
+
+
+def _ask_parallel(store: Store) -> None:
     """How many runs train at once on this machine."""
     default = launcher.default_parallel()
     chosen = st.number_input(
         "Runs at once",
         min_value=1,
-        max_value=64,
-        value=launcher.parallel(store),
+        max_value=max(1, Instance.read().parallel),
+        value=min(launcher.parallel(store), max(1, Instance.read().parallel)),
         help=f"Each trains in its own process, on one core if there is no accelerator; {default} is right for this machine.",
     )
     if chosen != launcher.parallel(store):
