@@ -72,5 +72,5 @@ def test_what_is_no_store_is_one_sentence(tmp_path):
     with pytest.raises(StoreError, match="can't be opened"):
         Catalogue(tmp_path)
     (tmp_path / "runs.db").write_text("no database, and long enough to be seen to be none" * 20)
-    with pytest.raises(StoreError, match="is damaged or no store"):
+    with pytest.raises(StoreError, match="is damaged or not a store"):
         Catalogue(tmp_path)

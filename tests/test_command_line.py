@@ -214,7 +214,7 @@ def test_a_store_that_is_not_there_is_not_made_by_looking(command, tmp_path, mon
 def test_a_damaged_store_is_one_line(own_copy, capsys):
     (own_copy / "runs.db").write_bytes(b"no database" * 500)
     assert main(["runs", "--store", str(own_copy)]) == 2
-    assert re.fullmatch(r"Error: \S+/runs\.db is damaged or no store .*\n", capsys.readouterr().err)
+    assert re.fullmatch(r"Error: \S+/runs\.db is damaged or not a store .*\n", capsys.readouterr().err)
 
 
 def test_a_run_that_fails_is_kept_with_its_reason(tmp_path, data_folder, capsys):

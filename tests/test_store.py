@@ -287,7 +287,7 @@ def test_a_damaged_or_missing_store_is_one_clear_sentence(store, tmp_path):
     damaged = tmp_path / "damaged"
     damaged.mkdir()
     (damaged / "runs.db").write_bytes(b"no database at all" * 100)
-    with pytest.raises(StoreError, match="is damaged or no store"):
+    with pytest.raises(StoreError, match="is damaged or not a store"):
         Store(damaged)
 
 

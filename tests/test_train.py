@@ -222,7 +222,7 @@ def test_long_queues_are_counted_and_long_curves_thinned(store, images):
 def test_a_run_or_store_that_is_gone_is_one_sentence_to_the_live_part_too(store, empty_environment):
     assert "There is no run 'gone'" in told("gone")["trouble"]
     (empty_environment / "runs.db").write_bytes(b"damaged" * 1000)
-    assert "is damaged or no store" in told()["trouble"]
+    assert "is damaged or not a store" in told()["trouble"]
 
 
 def test_what_can_not_be_done_is_said(store, images):
@@ -266,7 +266,7 @@ def test_a_damaged_store_is_one_sentence(empty_environment):
     (empty_environment / "runs.db").write_bytes(b"damaged" * 1000)
     app = page()
     assert not app.exception
-    assert "is damaged or no store" in said(app)
+    assert "is damaged or not a store" in said(app)
 
 
 def test_runs_left_in_the_queue_go_on_when_a_server_starts(empty_environment, images):

@@ -210,7 +210,7 @@ def test_what_was_cut_short_is_trained_again_from_before_it(store, images, undis
     os.truncate(newest, newest.stat().st_size // 2)
     again = store.claim(claim.run)
     train(store, again)
-    assert "went on from epoch 1" in store.run(claim.run).progress["notice"] or damaged.startswith("state")
+    assert "continued from epoch 1" in store.run(claim.run).progress["notice"] or damaged.startswith("state")
     assert tiny.outcome(store, claim.run) == undisturbed
 
 

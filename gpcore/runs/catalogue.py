@@ -1,4 +1,4 @@
-"""All runs of a store, for whoever asks for them again and again."""
+"""All runs of a store, for repeated queries."""
 
 import sqlite3
 import threading
@@ -9,10 +9,10 @@ from gpcore.runs.records import RUNS, RunRecord, readable
 
 
 class Catalogue:
-    """The runs of a store, of which only those are read that have changed since they were last asked for.
+    """The runs of a store; only runs that changed since the last query are read again.
 
-    A page asks at every change of a widget: of 10,000 runs that have not changed it learns in 0.1 ms instead of a second.
-    Threads may share one.
+    A page queries at every change of a widget: with 10,000 unchanged runs this takes 0.1 ms instead of a second. Threads may
+    share one.
 
     Raises:
         StoreError: from every method: the store is missing, damaged, or stays busy.
@@ -27,7 +27,7 @@ class Catalogue:
         self.damaged: list[str] = []  # a sentence for each row that can't be read
 
     def runs(self) -> tuple[RunRecord, ...]:
-        """All runs, the oldest first."""
+        """Returns all runs, the oldest first."""
         with self._lock:
             version = self._database.version()
             if version != self._version:

@@ -1,8 +1,8 @@
-"""Who trains a run: a token that every write names, and a lock that says whether its holder still lives.
+"""Claims on runs: a token in every write, and a lock that shows whether its holder is alive.
 
-The holder has its claim's lock file locked for as long as it lives, and the operating system lets go of it however the holder
-ends: a lock that can be taken means that its holder is dead, known at once and however busy the machine is. A holder that is
-only suspended keeps its lock but gives no sign of life; that is what the heartbeat in the store is for. On one machine its age
+The holder locks its claim's file for as long as it lives, and the operating system releases the lock however the holder ends.
+So a free lock means a dead holder, at once and even on a busy machine. A suspended holder keeps its lock but its heartbeat in
+the store stops. On one machine its age
 is taken from the clock that nobody sets.
 """
 
@@ -21,14 +21,14 @@ from filelock import BaseFileLock, FileLock, Timeout
 from gpcore.errors import StoreError
 
 STALE_SECONDS = 30.0
-"""A run whose worker gave no sign of life for so long may be taken over; longer than a busy database can hold one up."""
+"""Time without a heartbeat after which a run may be taken over; longer than a busy database can delay one."""
 
 MOST_DEATHS = 3
-"""So often a worker may die at one place of a run before the run fails, instead of being tried for ever."""
+"""How often a worker may die at one place of a run before the run fails, instead of being tried for ever."""
 
 
 def _this_boot() -> str:
-    """Names this machine since it was started: only then do two processes share a monotonic clock."""
+    """Identifies this machine since its last start: two processes share a monotonic clock only within it."""
     with contextlib.suppress(OSError):
         return Path("/proc/sys/kernel/random/boot_id").read_text().strip()
     return platform.node()
@@ -39,27 +39,27 @@ BOOT = _this_boot()
 
 @dataclass(frozen=True)
 class Claim:
-    """The right to train a run, as long as no one else took it."""
+    """The right to train a run, until another worker takes it over."""
 
     run: str
     token: str
     lock: BaseFileLock
 
     def let_go(self) -> None:
-        """Stop holding the lock, and remove its file."""
+        """Releases the lock and removes its file."""
         self.lock.release()
         with contextlib.suppress(OSError):
             Path(self.lock.lock_file).unlink()
 
 
 def take_run(connection: sqlite3.Connection, folder: Path, run: str | None) -> Claim | None:
-    """Take the first run of the queue, or exactly `run`, also if it was stopped or failed; None if there is none to take.
+    """Claims the first run of the queue, or exactly `run`, also if it was stopped or failed; returns None if there is none.
 
-    One statement both looks and takes, so that of two workers only one gets a run.
+    A single statement finds and claims it, so that only one of two workers gets a run.
     """
     wanted = "status = 'queued'" if run is None else "id = :run AND status IN ('queued', 'stopped', 'failed')"
     token = uuid.uuid4().hex
-    lock = _held_lock(folder, token)  # before the store names the token, or its holder would seem dead
+    lock = _held_lock(folder, token)  # before the token is in the store, or its holder would seem dead
     row = connection.execute(
         f"""UPDATE runs SET status = 'running', token = :token, heartbeat = :now, beat = :beat, boot = :boot, error = NULL,
         stop_requested = 0, deaths = CASE status WHEN 'queued' THEN deaths ELSE 0 END
@@ -73,7 +73,7 @@ def take_run(connection: sqlite3.Connection, folder: Path, run: str | None) -> C
 
 
 def requeue_orphans(connection: sqlite3.Connection, folder: Path) -> None:
-    """Put runs whose worker is gone back into the queue where they were; those that were asked to stop are stopped.
+    """Returns runs without a live worker to their place in the queue; those asked to stop become stopped.
 
     A run whose worker died at the same place again and again has failed.
     """
@@ -91,7 +91,7 @@ def requeue_orphans(connection: sqlite3.Connection, folder: Path) -> None:
 
 
 def _place(connection: sqlite3.Connection, row: dict[str, Any]) -> str:
-    """What a worker was doing when it died, and in which epoch."""
+    """Describes a dead worker's last work and epoch."""
     doing: Any = "starting"
     with contextlib.suppress(ValueError, TypeError, AttributeError):  # a damaged row says nothing
         doing = json.loads(row["progress"]).get("doing", doing)
@@ -100,7 +100,7 @@ def _place(connection: sqlite3.Connection, row: dict[str, Any]) -> str:
 
 
 def orphans(connection: sqlite3.Connection, folder: Path) -> list[dict[str, Any]]:
-    """Rows of runs whose worker died or gave no sign of life for long."""
+    """Returns rows of runs whose worker died or has no recent heartbeat."""
     rows = [dict(row) for row in connection.execute("SELECT * FROM runs WHERE status = 'running'")]
     return [row for row in rows if _is_silent(row) or _holder_is_dead(folder, row["token"])]
 
@@ -112,7 +112,7 @@ def _is_silent(row: dict[str, Any]) -> bool:
 
 
 def _holder_is_dead(folder: Path, token: str | None) -> bool:
-    """Whether a claim's lock can be taken. Without its file, as in the copy of a store, only the heartbeat can tell."""
+    """Returns whether a claim's lock is free. Without its file, as in a copied store, only the heartbeat decides."""
     path = _lock_file(folder, token)
     if not path.is_file() or path.is_symlink():
         return False

@@ -1,4 +1,4 @@
-"""What a person asks of a store: to queue, stop, resume, extend, rename and delete runs."""
+"""Users' actions on a store: queue, stop, resume, extend, rename and delete runs."""
 
 import json
 import re
@@ -23,9 +23,9 @@ GIGABYTES_PER_EPOCH = 1e-4
 
 
 class Commands(StoreView):
-    """A store that does what a person asks for.
+    """A store with users' actions.
 
-    Opening it for writing makes what is missing; read-only it must be there and is never touched. For a `visitor`, who comes
+    Opening it for writing creates missing files; a read-only store must exist and is never changed. For a `visitor`, who comes
     through the pages, the instance's roles and limits are checked here, whatever the pages offer.
 
     Raises:
@@ -43,7 +43,7 @@ class Commands(StoreView):
         try:
             self.folder.mkdir(parents=True, exist_ok=True)
         except OSError as error:
-            raise StoreError(f"Could not make the store {self.folder} ({error.strerror}): choose another folder.") from error
+            raise StoreError(f"Could not create the store {self.folder} ({error.strerror}): choose another folder.") from error
         self._database.create()
         self._database.stay_open()
 
@@ -67,13 +67,13 @@ class Commands(StoreView):
         return kept + planned * GIGABYTES_PER_EPOCH
 
     def add(self, recipe: Recipe, title: str | None = None, pair: str | None = None) -> str:
-        """Put a run at the end of the queue; its id, made from the recipe, is returned."""
+        """Adds a run at the end of the queue; returns its id, which is derived from the recipe."""
         self._check("train", recipe)
         with self._database.writing() as connection:
             return self._insert(connection, recipe, title, pair)
 
     def add_twin(self, run: str, pool: Pool) -> str:
-        """Queue the recipe of a run again with another pooling; the two are a pair from now on."""
+        """Queues the recipe of a run again with another pooling; the two become a pair."""
         recipe = self.run(run).recipe.but(pool=pool)
         self._check("train", recipe)
         with self._database.writing() as connection:
@@ -92,17 +92,17 @@ class Commands(StoreView):
         return run
 
     def request_stop(self, run: str) -> None:
-        """Ask the worker to stop a run where it stands; a run that only waits, or whose worker died, stops at once."""
+        """Asks the worker to stop a run; a waiting run, or one whose worker died, stops at once."""
         self._check("stop", run)
         self._stop("id = ?", run)
 
     def stop_all(self) -> None:
-        """Stop every run that is trained or waits for it; all that is done is kept."""
+        """Stops every active run; finished epochs are kept."""
         self._check("stop", "all runs")
         self._stop("TRUE")
 
     def clear_queue(self) -> None:
-        """Stop the runs that wait, and leave those alone that are trained; what never began is deleted."""
+        """Stops waiting runs, but not those in training; runs that never began are deleted."""
         self._check("stop", "the queue")
         with self._database.writing() as connection:
             requeue_orphans(connection, self.folder)
@@ -116,14 +116,14 @@ class Commands(StoreView):
             connection.execute(f"UPDATE runs SET stop_requested = 1 WHERE status = 'running' AND {which}", values)
 
     def resume(self, run: str) -> None:
-        """Put a run that was stopped or failed back into the queue; it goes on from where it stood."""
+        """Queues a stopped or failed run again; it continues where it stopped."""
         if self._visitor:
             self._check("resume", self.run(run).recipe)
         changes = "status = 'queued', error = NULL, stop_requested = 0, deaths = 0, position = :now"
         self._change(run, changes, "status IN ('stopped', 'failed')")
 
     def extend(self, run: str, epochs: int) -> None:
-        """Give a run that is not being trained so many epochs in all; one that was finished is then `stopped`, to be resumed.
+        """Sets the total epochs of a run that is not in training; a finished one becomes `stopped`, to be resumed.
 
         Under a one-cycle schedule the learning rate of every further step is that of the longer run.
 
@@ -142,41 +142,41 @@ class Commands(StoreView):
             raise StoreError(f"{run} is being trained: stop it first, then extend it.")
 
     def rename(self, run: str, title: str) -> None:
-        """Give a run another title; its id, which links name, stays."""
+        """Changes a run's title; its id, which links use, stays."""
         self._check("rename", run)
         if not title.strip() or len(title) > 100:
             raise StoreError("A run's title has 1 to 100 characters.")
         self._change(run, "title = :title", "TRUE", title=title.strip())
 
     def delete(self, run: str) -> None:
-        """Delete a run and its weights, for good. A worker that trains it finds its claim gone and stops."""
+        """Deletes a run and its weights permanently. A worker that trains it loses its claim and stops."""
         self._check("delete", run)
         with self._database.writing() as connection:
             connection.execute("DELETE FROM runs WHERE id = ?", (run,))
         self.remove_leftovers(run)
 
     def remove_leftovers(self, run: str) -> None:
-        """Remove the folder of a run that was deleted, which its worker may have gone on writing into for a moment."""
+        """Removes the folder of a deleted run, since its worker may have written to it a little longer."""
         with self._database.writing() as connection:
             gone = connection.execute("SELECT 1 FROM runs WHERE id = ?", (run,)).fetchone() is None
             if gone and RUN_ID.fullmatch(run) and not (self.folder / run).is_symlink():
                 shutil.rmtree(self.run_folder(run), ignore_errors=True)
 
     def set_parallel(self, runs: int | None) -> None:
-        """How many runs train at once on this machine; None leaves it to the workers."""
+        """Sets how many runs train at once on this machine; None leaves it to the workers."""
         self._check("change how many runs train at once", str(runs))
         with self._database.writing() as connection:
             connection.execute("INSERT OR REPLACE INTO settings VALUES ('parallel', ?)", (json.dumps(runs),))
 
     def _change(self, run: str, changes: str, condition: str, **values: Any) -> bool:
-        """Change a run if it meets a condition, and say whether it did."""
+        """Changes a run if it meets a condition; returns whether it did."""
         with self._database.writing() as connection:
             query = f"UPDATE runs SET {changes} WHERE id = :run AND {condition}"
             return connection.execute(query, {"run": run, "now": time.time()} | values).rowcount == 1
 
 
 def _free_name(recipe: Recipe, is_taken: Callable[[str], bool]) -> str:
-    """An id that a person can read and type: `article-gap-seed0`, with the dataset in front where it is another."""
+    """Returns a readable id: `article-gap-seed0`, preceded by the dataset if it is not FashionMNIST."""
     parts = [recipe.name, recipe.pool, f"seed{recipe.seed}"]
     if recipe.placement != "usual":
         parts.insert(2, recipe.placement)

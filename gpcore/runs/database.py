@@ -1,4 +1,4 @@
-"""SQLite under a store: its tables, connections, transactions, and errors as sentences."""
+"""A store's SQLite database: its tables, connections and transactions, and its errors as sentences."""
 
 import contextlib
 import os
@@ -57,7 +57,7 @@ class Database:
         self._anchor: sqlite3.Connection | None = None
 
     def create(self) -> None:
-        """Make the tables and columns that are not there yet. WAL lets pages read while a worker writes."""
+        """Creates missing tables and columns. WAL lets pages read while a worker writes."""
         if self.path.is_symlink():
             raise StoreError(f"{self.path} is a link, which is not followed: give --store the folder where the file lies.")
         with self._connected() as connection:
@@ -69,7 +69,7 @@ class Database:
                 self._settle(connection)
 
     def _settle(self, connection: sqlite3.Connection) -> None:
-        """Brings an older store up to date, and stops what waits in one that was copied here: a queue of somebody else's."""
+        """Updates an older store, and stops waiting runs in a store that was copied here: they are someone else's queue."""
         known = {row["name"] for row in connection.execute("PRAGMA table_info(runs)")}
         for name, kind in ADDED.items():
             if name not in known:
@@ -89,17 +89,17 @@ class Database:
         return row is not None and row["value"] == self._home()
 
     def stay_open(self) -> None:
-        """Keep one idle connection: whenever the last one closes, SQLite folds its log into the file, at 10 ms a time."""
-        with self._connected():  # whose errors are sentences
+        """Keeps one idle connection: whenever the last one closes, SQLite merges its log into the file, which takes 10 ms."""
+        with self._connected():  # turns errors into sentences
             self._anchor = sqlite3.connect(self._address(), uri=True, timeout=BUSY_SECONDS, check_same_thread=False)
             self._anchor.execute("SELECT count(*) FROM settings").fetchone()
-        # Python's connections hold themselves in a cycle: without this the file stays open, and locked, until some collection.
+        # Python's connections are in a reference cycle: without this the file stays open and locked until garbage collection.
         weakref.finalize(self, self._anchor.close)
 
     def version(self) -> tuple[int, int]:
-        """What changes whenever others have changed the store since it was opened to stay open.
+        """Returns a value that changes whenever other connections have changed the store.
 
-        The file's time is part of it: of a store that it opened as immutable, SQLite never looks whether it has changed.
+        The file's time is part of it, since SQLite never checks a store that it opened as immutable.
         """
         assert self._anchor is not None
         with self._in_words():
@@ -107,7 +107,7 @@ class Database:
         return changes, self.path.stat().st_mtime_ns if self.path.exists() else 0
 
     def compact(self) -> None:
-        """One plain file without a write-ahead log, which can be opened read-only from anywhere."""
+        """Turns the database into one plain file without a write-ahead log, readable anywhere."""
         if self._anchor is not None:
             self._anchor.close()
         with self._connected() as connection:
@@ -116,19 +116,19 @@ class Database:
 
     @contextlib.contextmanager
     def reading(self) -> Iterator[sqlite3.Connection]:
-        """A connection for queries that see one state of the store, whatever is written meanwhile."""
+        """Opens a connection whose queries all see the same state of the store."""
         with self._connected() as connection:
             connection.execute("BEGIN")
             yield connection
 
     @contextlib.contextmanager
     def writing(self, synced: bool = True) -> Iterator[sqlite3.Connection]:
-        """A transaction that holds the database from its first statement, and is all done or not at all.
+        """Opens a transaction that locks the database from its first statement, and is atomic.
 
-        It survives a power cut if it is `synced`; if not, it survives whatever happens to processes, and costs a tenth.
+        If `synced`, it survives a power cut; otherwise it survives any process's end, and costs a tenth.
         """
         if self.read_only:
-            raise StoreError(f"{self.path.parent} is read-only: its runs can be looked at, but not changed.")
+            raise StoreError(f"{self.path.parent} is read-only: its runs can be viewed, but not changed.")
         with self._connected() as connection:
             connection.execute("PRAGMA foreign_keys = ON")
             connection.execute(f"PRAGMA synchronous = {'FULL' if synced else 'NORMAL'}")
@@ -176,7 +176,7 @@ class Database:
             return f"The disk is full, so {self.path} could not be written: free some space, then resume."
         if "readonly" in reason or "unable to open" in reason:
             return f"{self.path} can't be opened ({reason}): check the folder's permissions, or choose another with --store."
-        return f"{self.path} is damaged or no store ({reason}): restore it from a copy, or choose another with --store."
+        return f"{self.path} is damaged or not a store ({reason}): restore it from a copy, or choose another with --store."
 
 
 def _text(content: bytes) -> str:

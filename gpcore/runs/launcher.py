@@ -1,7 +1,7 @@
 """Worker processes: how many may run, whether one lives, and starting those that are missing.
 
-Every worker holds the lock file of its slot for as long as it lives, and the operating system lets go of it however the
-worker ends: a lock that can be taken means that no worker lives there.
+Every worker locks the file of its slot for as long as it lives, and the operating system releases the lock however the worker
+ends: a free lock means that no worker is alive in that slot.
 """
 
 import contextlib
@@ -18,28 +18,28 @@ import gpcore
 from gpcore.runs.store import Store
 
 LINGER_SECONDS = 300
-"""How long a worker that a page started waits for more before it ends: starting one takes seconds."""
+"""How long an idle worker of a page stays alive: starting one takes seconds."""
 
 MOST_WORKERS = 64
 
 LOCK_WAIT_SECONDS = 1.0
-"""How long a new worker waits for its slot, since whoever looks whether the slot is free holds it for an instant."""
+"""How long a new worker waits for its slot, since a check whether the slot is free locks it for an instant."""
 
 
 def default_parallel() -> int:
-    """How many runs train at once: on a CPU one single-threaded run a core, on an accelerator one."""
-    from gpcore.training.state import find_device  # PyTorch takes a second to import, and a short queue does without
+    """Returns how many runs train at once by default: one per CPU core, or one on an accelerator."""
+    from gpcore.training.state import find_device  # PyTorch takes a second to import, and a short queue does not need it
 
     return cores() if find_device().type == "cpu" else 1
 
 
 def cores() -> int:
-    """The cores that this process may use, which in a container can be fewer than there are."""
+    """Returns the number of cores that this process may use; in a container it can be less than the machine's."""
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 def parallel(store: Store) -> int:
-    """How many runs train at once in this store: what somebody set, or else the default."""
+    """Returns how many runs train at once in this store: the set number, or the default."""
     return min(store.parallel() or default_parallel(), MOST_WORKERS)
 
 
@@ -60,7 +60,7 @@ def limit_memory(gigabytes: float) -> None:
 
 @contextlib.contextmanager
 def holding_slot(store: Path, slot: int, keep_trying: Callable[[], bool] = lambda: False) -> Iterator[bool]:
-    """Hold a worker's slot once it is free, or give up; whether it is held is yielded."""
+    """Locks a worker's slot once it is free, or gives up; yields whether it is locked."""
     lock = _lock(store, slot)
     try:
         while not _got(lock) and keep_trying():
@@ -77,11 +77,10 @@ def _got(lock: FileLock) -> bool:
 
 
 def start_missing(store: Store, data: Path, started: dict[int, subprocess.Popen]) -> None:
-    """Start a worker for every waiting run that a free slot is left for.
+    """Starts a worker for every waiting run, as long as slots are free.
 
-    `started` is where the caller keeps the workers it has started: one that has not yet come so far as to hold its lock
-    is not started twice, and one that broke down is not started again while it is in there. They outlive the caller: they
-    belong to no terminal and no page.
+    `started` holds the caller's workers: one that has not locked its slot yet is not started twice, and a broken one is not
+    restarted while it is in `started`. Workers outlive the caller and belong to no terminal or page.
     """
     for slot in [slot for slot, process in started.items() if (process.poll() or 0) < 0 or process.returncode == 0]:
         del started[slot]
@@ -96,7 +95,7 @@ def start_missing(store: Store, data: Path, started: dict[int, subprocess.Popen]
 
 
 def end_idle(store: Store, started: dict[int, subprocess.Popen]) -> None:
-    """End workers that would only linger, and wait until they have; while the store has work for them they are left alone."""
+    """Ends idle workers and waits for their end; does nothing while the store has work for them."""
     if store.idle():
         for process in started.values():
             process.terminate()
@@ -105,15 +104,15 @@ def end_idle(store: Store, started: dict[int, subprocess.Popen]) -> None:
 
 
 def broken_down(store: Store, started: dict[int, subprocess.Popen]) -> str | None:
-    """A sentence about workers that ended with an error of their own, if there are any."""
+    """Returns a sentence about workers that ended with an error, if any."""
     if not any((process.poll() or 0) > 0 for process in started.values()):
         return None
     lines = (store.folder / "worker.log").read_text(errors="replace").strip().splitlines()
-    return f"A worker broke down ({lines[-1] if lines else 'without a word'}): {store.folder / 'worker.log'} says more."
+    return f"A worker broke down ({lines[-1] if lines else 'without a message'}): {store.folder / 'worker.log'} has details."
 
 
 def run_several(count: int, store: Path, data: Path, device: str, once: bool) -> int:
-    """So many workers that say here what they do, until they end or this process is ended; their worst exit code."""
+    """Runs `count` workers in this terminal until they or this process end; returns their worst exit code."""
     options = [*(["--once"] if once else []), "--parallel", str(count), "--parent", str(os.getpid())]
     workers = [subprocess.Popen([*_command(store, data, device), *options, "--slot", str(slot)]) for slot in range(count)]
     before = signal.signal(signal.SIGTERM, signal.default_int_handler)

@@ -1,4 +1,4 @@
-"""What a store knows of a run, as plain frozen values."""
+"""A store's records of runs, as plain frozen values."""
 
 import contextlib
 import functools
@@ -26,7 +26,7 @@ RUNS = """
         (SELECT max(validation_accuracy) FROM epochs WHERE run = runs.id) AS best_accuracy
     FROM runs
     LEFT JOIN epochs AS last ON last.run = runs.id AND last.epoch = (SELECT max(epoch) FROM epochs WHERE run = runs.id)"""
-"""All that a `RunRecord` holds."""
+"""The query for all fields of a `RunRecord`."""
 
 
 @contextlib.contextmanager
@@ -45,7 +45,7 @@ def explained(subject: str) -> Iterator[None]:
 
 @dataclass(frozen=True)
 class Epoch:
-    """What was measured after an epoch, with the weights of that moment.
+    """An epoch's figures, measured with the weights after it.
 
     Accuracies are fractions on the recipe's output, the `logit` ones on the logits; `confusion[actual][answered]` counts
     the validation images; `seconds` is the time of the epoch with its evaluation.
@@ -71,10 +71,10 @@ class Epoch:
 
 @dataclass(frozen=True)
 class RunRecord:
-    """One run as the store knows it.
+    """One run in the store.
 
     `epochs_done` counts whole epochs and `seconds` is their time; `created` and `finished` are Unix times; `pair` is shared
-    by runs that were queued to be compared; `progress` is what the worker last said (`gpcore.runs.worker.progress_of`).
+    by runs that were queued to be compared; `progress` is the worker's last report (`gpcore.runs.worker.progress_of`).
     """
 
     id: str
@@ -97,7 +97,7 @@ class RunRecord:
 
     @property
     def done(self) -> float:
-        """How much of it is done, in [0, 1]; what was said before it was stopped may be of a shorter run than it is now."""
+        """The finished part, in [0, 1]; limited, since a stopped run's last report may be from before it was extended."""
         if self.status == "running" and "step" in self.progress:
             return min(self.progress["step"] / max(self.progress["steps"], 1), 1.0)
         return self.epochs_done / self.recipe.epochs
@@ -154,7 +154,7 @@ def _recipe(text: str) -> Recipe:
 
 @dataclass(frozen=True)
 class LossCurve:
-    """Batch losses, thinned out: `steps` (counted from 0) and the mean, lowest and highest loss of the steps up to the next."""
+    """A reduced loss curve: `steps` (counted from 0) and the mean, lowest and highest loss from each to the next."""
 
     steps: list[int]
     mean: list[float]

@@ -1,4 +1,4 @@
-"""A run to look at: its recipe, its epochs, and its network at any of them."""
+"""A run for reading: its recipe, its epochs, and its network after any of them."""
 
 import json
 import math
@@ -42,7 +42,7 @@ class Run:
 
     @property
     def epochs(self) -> list[Epoch]:
-        """What was measured after every epoch so far; StoreError if the run was deleted since it was looked up."""
+        """The figures of every epoch so far; StoreError if the run was deleted meanwhile."""
         found = self.store.epochs(self.id)
         if self.record.epochs_done and not found:
             raise StoreError(f"{self.id} was deleted from {self.store.folder} meanwhile: choose another run.")
@@ -68,12 +68,12 @@ class Run:
 
     @property
     def input_shape(self) -> tuple[int, ...]:
-        """The shape of what was trained on: of an image, or behind a frozen trunk of an image's features."""
+        """The shape of the network's input: of an image, or with a frozen trunk of an image's features."""
         return tuple(self._described("features_shape" if self.recipe.frozen else "image_shape"))
 
     @property
     def parameters(self) -> int:
-        """How many parameters its network has."""
+        """The number of its network's parameters."""
         return weights_header.count_values(self._weights(None))
 
     def network(self, epoch: int | None = None) -> "Network":
@@ -82,7 +82,7 @@ class Run:
         Raises:
             CheckpointError: there are no weights of that epoch, or they are damaged.
         """
-        # PyTorch takes a second to import: whoever lists runs, or compares what they measured, does without.
+        # PyTorch takes a second to import, and listing or comparing runs does not need it.
         from gpcore.nets import checkpoints
         from gpcore.nets.frozen import build
 
@@ -97,7 +97,7 @@ class Run:
         return network.eval().requires_grad_(False)
 
     def check_fits(self, dataset: "Dataset") -> None:
-        """DatasetError unless the network can be asked about the images of `dataset`: same channels, same classes, and for
+        """Raises DatasetError unless the network can classify the images of `dataset`: same channels, same classes, and for
         linear heads the same size."""
         channels, *size = self.image_shape
         if self.recipe.frozen and len(dataset.classes) == len(self.classes):
@@ -124,12 +124,12 @@ class Run:
         return self.store.weights(self.id, epoch if epoch is not None else saved[-1])
 
     def _described(self, key: str, epoch: int | None = None) -> list[Any]:
-        """What a weights file says of itself; each epoch's its own, so that one damaged file spoils no other epoch."""
+        """Returns a value from a weights file's header; every epoch has its own, so that one damaged file affects no other."""
         path = self._weights(epoch)
         try:
             told = json.loads(weights_header.read_metadata(path)[key])
         except (KeyError, ValueError, RecursionError) as error:
-            raise CheckpointError(f"{path} does not say its {key}: it was not written by this program.") from error
+            raise CheckpointError(f"{path} has no {key}: it was not written by this program.") from error
         kind = str if key == "classes" else int
         sizes_fit = isinstance(told, list) and (kind is str or all(type(side) is int and 0 < side <= MOST for side in told))
         if not sizes_fit or not 0 < len(told) <= MOST or not all(type(each) is kind for each in told):
@@ -138,7 +138,7 @@ class Run:
 
 
 def open_run(run: str | Path, store: str | Path = DEFAULT_STORE) -> Run:
-    """A run by the path of its folder, or by its id in `store`.
+    """Opens a run by the path of its folder, or by its id in `store`.
 
     Raises:
         StoreError: there is no such run.

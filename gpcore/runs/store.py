@@ -1,7 +1,7 @@
 """A store is a folder: `runs.db` (runs, epochs, batch losses) and one folder of weights per run.
 
-Whoever trains a run holds a `Claim` on it: a token that every write names. Once another worker has taken the run over, or it
-was deleted, the old token writes nothing any more.
+A worker that trains a run holds a `Claim` on it: a token that every write contains. Once another worker has taken over the run,
+or it was deleted, writes with the old token fail.
 """
 
 import contextlib
@@ -26,23 +26,23 @@ class Store(Commands):
     """A folder of runs: what a worker writes, beside what can be seen (`StoreView`) and asked for (`Commands`)."""
 
     def claim(self, run: str | None = None) -> Claim | None:
-        """Take the first run of the queue, or exactly `run`, also if it was stopped or failed; None if that can't be had."""
+        """Claims the first run of the queue, or exactly `run`, also if it was stopped or failed; returns None if impossible."""
         with self._database.writing() as connection:
             requeue_orphans(connection, self.folder)
             return take_run(connection, self.folder, run)
 
     def start(self, recipe: Recipe) -> Claim:
-        """Add a run and take it at once, past the queue."""
+        """Adds a run and claims it at once, bypassing the queue."""
         with self._database.writing() as connection:
             claim = take_run(connection, self.folder, self._insert(connection, recipe, None, None))
         assert claim is not None  # nobody else has seen the run yet
         return claim
 
     def alive(self, claim: Claim) -> bool:
-        """Give a sign of life; whether the run has been asked to stop is returned.
+        """Updates the heartbeat; returns whether the run was asked to stop.
 
         Raises:
-            ClaimLostError: here and below: the run is someone else's now, or gone.
+            ClaimLostError: here and below: another worker has the run, or it was deleted.
         """
         with self._holding(claim, synced=False) as connection:
             query = "UPDATE runs SET heartbeat = ?, beat = ? WHERE id = ? RETURNING stop_requested"
@@ -50,7 +50,7 @@ class Store(Commands):
             return bool(connection.execute(query, values).fetchone()["stop_requested"])
 
     def tell(self, claim: Claim, progress: dict[str, Any], device: str | None = None) -> None:
-        """Say how far the run is, and what is being done."""
+        """Writes a run's progress and current work."""
         with self._holding(claim, synced=False) as connection:
             self._tell(connection, claim, progress)
             connection.execute("UPDATE runs SET device = coalesce(?, device) WHERE id = ?", (device, claim.run))
@@ -59,15 +59,15 @@ class Store(Commands):
         connection.execute("UPDATE runs SET progress = ? WHERE id = ?", (json.dumps(progress), claim.run))
 
     def append_losses(self, claim: Claim, first_step: int, losses: Sequence[float], progress: dict[str, Any]) -> None:
-        """Write the training losses of consecutive batches, overwriting those that are there; and say how far the run is."""
+        """Writes the training losses of consecutive batches, replacing existing ones, and the run's progress."""
         with self._holding(claim, synced=False) as connection:
             write_losses(connection, claim.run, "training", first_step, losses)
             self._tell(connection, claim, progress)
 
     def append_epoch(self, claim: Claim, epoch: Epoch, validation_losses: Sequence[float], staged_weights: Path) -> None:
-        """Publish an epoch: its staged weights, its figures and its validation losses, all of them or none.
+        """Publishes an epoch atomically: its staged weights, its figures and its validation losses.
 
-        The file gets its name while the database is held, so that a worker that was replaced can't slip it in.
+        The file is renamed while the database is locked, so that a replaced worker can't publish it.
         """
         figures = asdict(epoch) | {"run": claim.run, "confusion": json.dumps(epoch.confusion)}
         places = ", ".join(f":{name}" for name in figures)
@@ -78,12 +78,12 @@ class Store(Commands):
             publish(staged_weights, self.weights(claim.run, epoch.epoch))
 
     def publish(self, claim: Claim, staged: Path, path: Path) -> None:
-        """Give a staged file its name, if the run is still the claimant's."""
+        """Renames a staged file to its final name, if the claim is still valid."""
         with self._holding(claim):
             publish(staged, path)
 
     def release(self, claim: Claim, status: Status, error: str | None = None) -> None:
-        """End the claim: the run is `finished`, `stopped` or `failed`."""
+        """Ends the claim: the run is `finished`, `stopped` or `failed`."""
         with self._holding(claim) as connection:
             connection.execute(
                 """UPDATE runs SET status = CASE WHEN :status = 'queued' AND stop_requested THEN 'stopped' ELSE :status END,
@@ -101,9 +101,9 @@ class Store(Commands):
             yield connection
 
     def seal(self, every_epoch: Callable[[RunRecord], bool] = lambda run: True) -> None:
-        """Make the store ready to be shipped: plain files only, and nothing that only further training needs.
+        """Prepares the store for shipping: plain files only, without the files for further training.
 
-        Of a run for which `every_epoch` is false, the weights of its last epoch alone are kept; its figures stay all.
+        A run for which `every_epoch` is false keeps the weights of its last epoch only, but all its figures.
         """
         for run in self.runs():
             last = self.weights(run.id, run.epochs_done)

@@ -1,4 +1,4 @@
-"""What a store holds, to look at."""
+"""The read-only part of a store."""
 
 import json
 from collections.abc import Iterator
@@ -14,7 +14,7 @@ ACTIVE = "runs.status IN ('queued', 'running')"
 
 
 class StoreView:
-    """The part of a store that changes nothing. Rows that can't be read are left out of lists, and named by `damaged`.
+    """The read-only part of a store. Unreadable rows are left out of lists, and listed by `damaged`.
 
     Raises:
         StoreError: from every method: the store can't be read, is damaged, or stays busy.
@@ -25,7 +25,7 @@ class StoreView:
         self._database = Database(folder / "runs.db", read_only)
 
     def runs(self) -> list[RunRecord]:
-        """All runs, the oldest first."""
+        """Returns all runs, the oldest first."""
         with self._database.reading() as connection:
             return readable(connection.execute(f"{RUNS} ORDER BY runs.created, runs.id"))[0]
 
@@ -46,13 +46,13 @@ class StoreView:
         return [f"{self._database.path}: {each}" for each in found if each != "ok"]
 
     def active(self) -> list[RunRecord]:
-        """The runs that are trained or wait for it, in the order in which they are, or will be, trained."""
+        """Returns the active runs in the order of their training."""
         query = f"{RUNS} WHERE {ACTIVE} ORDER BY runs.status = 'queued', runs.position, runs.id"
         with self._database.reading() as connection:
             return readable(connection.execute(query))[0]
 
     def run(self, run: str) -> RunRecord:
-        """One run; StoreError if the store has none of that id."""
+        """Returns one run; raises StoreError if there is none with that id."""
         with self._database.reading() as connection:
             row = connection.execute(f"{RUNS} WHERE runs.id = ?", (run,)).fetchone()
         if row is None:
@@ -60,7 +60,7 @@ class StoreView:
         return RunRecord.from_row(row)
 
     def run_folder(self, run: str) -> Path:
-        """Where the weights of a run lie: always inside the store."""
+        """Returns the folder of a run's weights, which is always inside the store."""
         folder = self.folder / run
         if not RUN_ID.fullmatch(run) or folder.is_symlink():
             raise StoreError(
@@ -69,18 +69,18 @@ class StoreView:
         return folder
 
     def weights(self, run: str, epoch: int) -> Path:
-        """The file that holds, or will hold, the weights of a run after an epoch."""
+        """Returns the path of a run's weights after an epoch, whether or not it exists yet."""
         return self.run_folder(run) / f"epoch-{epoch:03d}.safetensors"
 
     def epochs(self, run: str) -> list[Epoch]:
-        """What was measured after every epoch of a run."""
+        """Returns the figures of every epoch of a run."""
         with self._database.reading() as connection:
             rows = connection.execute("SELECT * FROM epochs WHERE run = ? ORDER BY epoch", (run,)).fetchall()
         with explained(f"The epochs of {run}"):
             return [Epoch.from_row(row) for row in rows]
 
     def loss_curve(self, run: str, phase: Phase = "training", at_most: int = 1000) -> LossCurve:
-        """The loss of every batch of a run, or, where there are more than `at_most`, of groups of neighbouring batches.
+        """Returns the loss of every batch of a run, or of groups of neighbouring batches if there are more than `at_most`.
 
         `validation` losses are those of the test images, in batches of the same size, after every epoch.
         """
@@ -88,41 +88,41 @@ class StoreView:
             return read_curve(connection, run, phase, at_most)
 
     def batch_losses(self, run: str, phase: Phase = "training") -> Iterator[tuple[int, float]]:
-        """Every batch of a run in order: its step, counted from 0, and its loss."""
+        """Yields every batch of a run in order: its step, counted from 0, and its loss."""
         with self._database.reading() as connection, explained(f"The batch losses of {run}"):
             yield from read_losses(connection, run, phase)
 
     def bytes_of(self, run: str) -> int:
-        """How much disk a run's folder takes."""
+        """Returns the bytes of a run's folder."""
         try:
             return sum(path.stat().st_size for path in self.run_folder(run).iterdir())
         except (OSError, StoreError):  # it has no folder, or not one of ours
             return 0
 
     def steps_done(self, run: str) -> int:
-        """How many training steps have their loss in the store."""
+        """Returns how many training steps have a loss in the store."""
         with self._database.reading() as connection:
             return count_losses(connection, run, "training")
 
     def waiting(self) -> int:
-        """How many runs wait for a worker, those whose worker died among them."""
+        """Returns how many runs wait for a worker, including those whose worker died."""
         with self._database.reading() as connection:
             queued = connection.execute("SELECT count(*) FROM runs WHERE status = 'queued'").fetchone()[0]
             return queued + len(orphans(connection, self.folder))
 
     def counts(self) -> dict[Status, int]:
-        """How many runs have each status."""
+        """Returns how many runs have each status."""
         with self._database.reading() as connection:
             rows = connection.execute("SELECT status, count(*) AS runs FROM runs GROUP BY status")
             return {row["status"]: row["runs"] for row in rows}
 
     def idle(self) -> bool:
-        """Whether no run is trained or waits for it."""
+        """Returns whether no run is active."""
         with self._database.reading() as connection:
             return connection.execute(f"SELECT 1 FROM runs WHERE {ACTIVE} LIMIT 1").fetchone() is None
 
     def parallel(self) -> int | None:
-        """How many runs train at once, if somebody has set that."""
+        """Returns how many runs train at once, if that was set."""
         with self._database.reading() as connection:
             row = connection.execute("SELECT value FROM settings WHERE name = 'parallel'").fetchone()
         with explained("How many runs train at once"):

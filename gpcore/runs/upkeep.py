@@ -1,4 +1,4 @@
-"""Checks a store after a hard day, and repairs what can be repaired without a decision."""
+"""Checks a store after crashes, and repairs everything that needs no decision."""
 
 import re
 import shutil

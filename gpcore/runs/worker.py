@@ -1,6 +1,6 @@
-"""Training that can be left: claim a run, fit, append what happens, save.
+"""Training that can be interrupted: claim a run, fit, store the events, save.
 
-The same code serves `train`, `worker`, and whoever computes elsewhere and keeps the result here (ray_cluster.py).
+The same code serves `train`, `worker`, and training on other machines whose result is stored here (ray_cluster.py).
 """
 
 import contextlib
@@ -27,26 +27,26 @@ from gpcore.training.fit import BatchesDone, EpochDone, Evaluating, Event, fit, 
 from gpcore.training.state import TrainingState, find_device
 
 HEARTBEAT_SECONDS = 1.0
-"""How often a worker gives a sign of life and looks whether it is asked to stop."""
+"""How often a worker updates its heartbeat and checks for a request to stop."""
 
 IDLE_SECONDS = 0.5
-"""How often an idle worker looks at the queue."""
+"""How often an idle worker checks the queue."""
 
 RETRY_SECONDS = 10.0
-"""How long a worker waits before it tries a store again that could not be read or written."""
+"""How long a worker waits before it retries a store that could not be read or written."""
 
 READING_SECONDS = 1800.0
-"""How long a dataset may be read without a sign of progress."""
+"""Longest time for reading a dataset."""
 
 Fit = Callable[[Recipe, Dataset, TrainingState], Iterator[Event | None]]
-"""A training loop, as `gpcore.training.fit.fit` is one; it may yield None from time to time while it waits."""
+"""A training loop such as `gpcore.training.fit.fit`; it may yield None from time to time while it waits."""
 
 
 @dataclass(frozen=True)
 class Place:
-    """Where runs are trained: how to load what a recipe trains on, the loop, and the device that the store is told.
+    """How to load a recipe's training data, which loop to run, and which device to record.
 
-    A loop that computes elsewhere may hold its state at the last whole epoch whenever it yields an event.
+    The state of a loop that computes elsewhere may be that of the last whole epoch whenever it yields an event.
     """
 
     load: Callable[[Recipe, Tell], Dataset]
@@ -57,7 +57,7 @@ class Place:
 def train(
     store: Store, claim: Claim, data: Path, device: str = "auto", when_left: Status = "stopped", tell: Tell = nobody
 ) -> Iterator[Event]:
-    """Train a claimed run in this process, as `train_at` does; `tell` hears how far the features of a frozen trunk are."""
+    """Trains a claimed run in this process, as `train_at` does; `tell` receives the progress of a frozen trunk's features."""
 
     def load(recipe: Recipe, keep: Tell) -> Dataset:
         def both(progress: Progress) -> None:
@@ -70,13 +70,13 @@ def train(
 
 
 def train_at(store: Store, claim: Claim, place: Place, when_left: Status = "stopped") -> Iterator[Event]:
-    """Train a claimed run from where it stands, keep all that happens in the store, and pass the events on.
+    """Continues the training of a claimed run, stores its events, and passes them on.
 
-    When it ends the run is `finished`; `stopped` if that was asked for; `failed`, with the reason, if it can't go on.
-    Should the caller stop listening, the state of that moment is kept and the run becomes what `when_left` says.
+    At the end the run is `finished`, `stopped` if requested, or `failed` with the reason. If the caller closes the generator,
+    the current state is stored and the run's status becomes `when_left`.
 
     Raises:
-        ClaimLostError: someone else trains the run now, or it was deleted.
+        ClaimLostError: another worker trains the run now, or it was deleted.
         GpcoreError: the run failed; the store holds the same sentence.
     """
     try:
@@ -85,8 +85,8 @@ def train_at(store: Store, claim: Claim, place: Place, when_left: Status = "stop
     except ClaimLostError:
         store.remove_leftovers(claim.run)
         raise
-    except Exception as error:  # whatever it is: a run that only dies is taken up again, to die again
-        with contextlib.suppress(GpcoreError):  # a full disk may refuse even this; then the run is taken up again
+    except Exception as error:  # any error: a run that merely dies would be resumed, and die again
+        with contextlib.suppress(GpcoreError):  # a full disk may refuse even this; then the run is resumed later
             store.release(claim, "failed", _reason(error))
         raise
     finally:
@@ -115,14 +115,14 @@ def _train(store: Store, claim: Claim, place: Place, when_left: Status, asked_to
     images = len(splits(recipe, dataset)[0])
     progress |= {"steps": steps_per_epoch(recipe, images) * recipe.epochs, "training_images": images}
     if state.epoch < record.epochs_done:
-        progress["notice"] = f"What was kept of epoch {record.epochs_done} is damaged: went on from epoch {state.epoch}."
+        progress["notice"] = f"The files of epoch {record.epochs_done} are damaged: continued from epoch {state.epoch}."
     for event in place.fit(recipe, dataset, state):
         if event is not None:
             progress = {"step": state.step} | progress | {"epoch": event.epoch} | progress_of(event)
             _keep(store, claim, recipe, dataset, state, event, progress)
             try:
                 yield event
-            except GeneratorExit:  # the caller left between two events, when the state is whole
+            except GeneratorExit:  # the caller left between two events, when the state is complete
                 _leave(store, claim, recipe, state, when_left)
                 raise
         if asked_to_stop.is_set() and state.epoch < recipe.epochs:
@@ -132,11 +132,11 @@ def _train(store: Store, claim: Claim, place: Place, when_left: Status, asked_to
 
 
 class _LeftEarly(Exception):  # noqa: N818  # nothing went wrong
-    """The run was asked to stop while its features were computed; what is whole of them is kept."""
+    """The run was asked to stop while its features were computed; complete pieces are kept."""
 
 
 def _loaded(place: Place, recipe: Recipe, keep: Tell, asked_to_stop: threading.Event) -> Dataset:
-    """Loads in a thread that can be left: reading what somebody's folder holds, such as a pipe, may never end."""
+    """Loads in a thread that can be abandoned: reading a folder with a pipe, for example, may never end."""
     inbox: queue.SimpleQueue[Dataset | Exception] = queue.SimpleQueue()
     heard = time.monotonic()
 
@@ -160,7 +160,7 @@ def _loaded(place: Place, recipe: Recipe, keep: Tell, asked_to_stop: threading.E
         if asked_to_stop.is_set():
             raise _LeftEarly
     raise DatasetError(
-        f"Reading {recipe.dataset} did not end within {READING_SECONDS / 60:.0f} minutes: look at what lies there."
+        f"Reading {recipe.dataset} did not end within {READING_SECONDS / 60:.0f} minutes: check the files there."
     )
 
 
@@ -171,7 +171,7 @@ def _computing(store: Store, claim: Claim, progress: dict[str, Any], done: Progr
 
 
 def progress_of(event: Event) -> dict[str, Any]:
-    """What an event adds to the progress of a run, beside the steps in all, the epoch and the training images."""
+    """Returns the progress of an event, besides the total steps, the epoch and the training images."""
     match event:
         case BatchesDone():
             step = event.first_step + len(event.losses)
@@ -210,7 +210,7 @@ def _keep(
 
 
 def _save_epoch(store: Store, claim: Claim, recipe: Recipe, dataset: Dataset, state: TrainingState, event: EpochDone) -> None:
-    """The state first, the epoch last: an epoch that the store knows can always be gone on from."""
+    """Writes the state first and the epoch last: training can continue from every epoch in the store."""
     save_state(store, claim, recipe, state)
     metadata = {
         "recipe": json.dumps(recipe.to_json()),
@@ -233,7 +233,7 @@ def _shapes(recipe: Recipe, dataset: Dataset) -> dict[str, str]:
 
 
 def measured(event: EpochDone) -> Epoch:
-    """What a store keeps of an epoch's end."""
+    """Returns the store's record of a finished epoch."""
     training, validation = event.training, event.validation
     return Epoch(
         epoch=event.epoch,
@@ -251,9 +251,9 @@ def measured(event: EpochDone) -> Epoch:
 
 @contextlib.contextmanager
 def _staying_alive(store: Store, claim: Claim) -> Iterator[threading.Event]:
-    """Signs of life for as long as the context lasts; the event that is yielded is set once the run is asked to stop.
+    """Updates the heartbeat while the context lasts; yields an event that is set once the run is asked to stop.
 
-    They come from a thread of their own, so that neither a long evaluation nor a slow disk makes a living worker seem dead.
+    A separate thread does this, so that neither a long evaluation nor a slow disk makes a live worker seem dead.
     """
     done, asked_to_stop = threading.Event(), threading.Event()
 
@@ -279,10 +279,10 @@ def _staying_alive(store: Store, claim: Claim) -> Iterator[threading.Event]:
 def work(
     store: Store, data: Path, device: str = "auto", is_over: Callable[[float], bool] = lambda idle: False
 ) -> Iterator[tuple[str, Event | GpcoreError] | None]:
-    """Train whatever the queue holds, one run after the other, and tell what happens to which run.
+    """Trains the queue's runs, one after the other, and yields each run with its events.
 
-    A run that fails says so in the store, and the next one is taken. While there is nothing to do it yields None from time
-    to time; before it looks at the queue it asks `is_over`, with the seconds for which it has been idle, and ends if so.
+    If a run fails, the store has the reason, and the next run follows. While idle it yields None from time to time; before
+    it checks the queue it calls `is_over` with its idle seconds, and ends if that is true.
     """
     idle_since = time.monotonic()
     while not is_over(time.monotonic() - idle_since):
