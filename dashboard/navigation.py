@@ -14,12 +14,12 @@ from ui.serving import garbage
 
 # Our own file: Streamlit's icons are fetched from another server, which fails without a network.
 st.set_page_config(page_title="Poolscope", page_icon=Path(__file__).parents[1] / "ui" / "icon.svg", layout="wide")
+# What of Streamlit's themes is hard to read: WCAG 2.2 asks for 4.5:1. (A comment, since Streamlit would show a string.)
 CONTRAST = {
     "light": "[data-testid=stCaptionContainer] * { color: #5b5f6b !important }",
     "dark": "[data-testid=stCaptionContainer] * { color: #b3b6bf !important } "
     "[data-testid=stBaseButton-primary] * { color: #0b1526 !important }",
 }
-"""What of Streamlit's themes is hard to read (WCAG 2.2 asks for 4.5:1)."""
 
 st.html(f"<style>{CONTRAST.get(st.context.theme.type or 'light', '')}</style>")
 
