@@ -1,7 +1,7 @@
-"""What an instance allows its visitors: its mode, its limits, the folders that it reads and the names that it answers to.
+"""An instance's settings for its visitors: its mode, its limits, the folders that it reads and the names that it answers to.
 
-The settings lie in one file, `poolscope.toml`, and in environment variables such as `POOLSCOPE_MODE`, which come first. They
-bind those who come through the pages; the command line is the owner's.
+The settings are in one file, `poolscope.toml`, and in environment variables such as `POOLSCOPE_MODE`, which take precedence.
+They apply to visitors of the pages; the command line is the owner's.
 """
 
 import logging
@@ -33,7 +33,7 @@ DEFAULTS: dict[Mode, dict[str, Any]] = {
     "train": {"queue": 40, "epochs": 100, "disk_gb": 10.0, "pictures": 60},
     "own": {"folders": (str(Path.home()), str(Path.cwd()))},
 }
-"""Where a mode differs from the defaults of `Instance`."""
+"""Each mode's differences from the defaults of `Instance`."""
 
 RUN_YOUR_OWN = "To train, run your own: `git clone` the project, then `make app`."
 
@@ -94,7 +94,7 @@ class Instance:
         return any(real.is_relative_to(os.path.realpath(root)) for root in (self.data, *self.folders))
 
     def check_dataset(self, name: str) -> None:
-        """Raises DatasetError for a folder outside those that visitors may name; it says nothing of what lies there."""
+        """Raises DatasetError for a folder outside those that visitors may name; the error reveals nothing about it."""
         if name.startswith(FOLDER_PREFIX) and not self.reads(Path(name.removeprefix(FOLDER_PREFIX))):
             raise DatasetError(
                 f"{name} is outside the folders that this instance reads: put the images under one of those, or add "
@@ -104,13 +104,13 @@ class Instance:
 
 @dataclass(frozen=True)
 class Visitor:
-    """Who asks for something through the pages, and of which instance."""
+    """A visitor of the pages, and the instance."""
 
     instance: Instance
     name: str = "a visitor"
 
     def check(self, action: Action, subject: str) -> None:
-        """Raises NotAllowedError unless visitors may do this; logs who asked for what."""
+        """Raises NotAllowedError unless visitors may do this; logs the request."""
         allowed = self.instance.allows(action)
         LOG.info("%s: %s %r%s", self.name, action, subject, "" if allowed else " (refused)")
         if not allowed:
@@ -134,7 +134,7 @@ def _of_file(file: Path) -> dict[str, Any]:
     try:
         return tomllib.loads(file.read_text(encoding="utf-8")) if file.is_file() else {}
     except (OSError, ValueError) as error:
-        raise SettingsError(f"{file} can't be read ({error}): mend it, or remove it.") from error
+        raise SettingsError(f"{file} can't be read ({error}): correct it, or remove it.") from error
 
 
 def _typed(name: str, value: Any, kind: Any) -> Any:

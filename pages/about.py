@@ -1,4 +1,4 @@
-"""About this instance: its mode, what it allows, how full it is, its versions and licences."""
+"""About this instance: its mode, its limits, its free space, its versions and licences."""
 
 import importlib.metadata
 import platform
@@ -13,9 +13,9 @@ from ui import stores
 from ui.wording import plain
 
 MODES = {
-    "demo": "Everything can be looked at, and pictures can be classified. Nothing is trained or changed.",
-    "train": "Those who have its token can train within the limits below. Nothing of others is deleted.",
-    "own": "Whoever can open this page can do all that the command line can do with its store.",
+    "demo": "You can view everything and classify pictures. Nothing is trained or changed.",
+    "train": "Visitors with its token can train within the limits below. They can't delete other people's runs.",
+    "own": "Everyone who can open this page can change its store as the command line can.",
 }
 
 LICENCES = {

@@ -1,4 +1,4 @@
-"""Pictures that visitors upload: unpacked one at a time, however many arrive, since one may take a hundred megabytes."""
+"""Visitors' pictures, unpacked one at a time, since one may take a hundred megabytes."""
 
 import threading
 from typing import Protocol
@@ -9,7 +9,7 @@ _unpacking = threading.Lock()
 
 
 class File(Protocol):
-    """What Streamlit's widgets hand over, and what is used in its place: a name and bytes."""
+    """A file from one of Streamlit's widgets, or an example: a name and bytes."""
 
     @property
     def name(self) -> str: ...

@@ -47,7 +47,7 @@ def trained_runs_or_stop() -> dict[str, Run]:
 
 
 def switched_off(action: Action, what: str) -> bool:
-    """Returns whether visitors can't do this here, and says so, with how to run one's own."""
+    """Returns whether this is switched off for visitors, and shows how to run one's own instance."""
     mode = Instance.read().mode
     if allowed := Instance.read().allows(action):
         return not allowed

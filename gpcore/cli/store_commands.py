@@ -1,4 +1,4 @@
-"""The commands that change what a store holds: stop, delete, rename, and repair."""
+"""The commands that change a store: stop, delete, rename, and repair."""
 
 import sys
 from pathlib import Path
@@ -14,12 +14,12 @@ RunsArgument = Annotated[list[str] | None, typer.Argument(help="Ids of runs in t
 
 def stop(
     run: RunsArgument = None,
-    everything: Annotated[bool, typer.Option("--all", help="Stop all that is trained or waits.")] = False,
-    queue: Annotated[bool, typer.Option("--queue", help="Clear the queue; what is being trained goes on.")] = False,
+    everything: Annotated[bool, typer.Option("--all", help="Stop all active runs.")] = False,
+    queue: Annotated[bool, typer.Option("--queue", help="Clear the queue; runs in training continue.")] = False,
     store: StoreOption = RUNS,
     as_json: JsonOption = False,
 ) -> None:
-    """Stop runs where they are; `train --resume` goes on with them."""
+    """Stop runs; `train --resume` continues them."""
     opened = _opened(store)
     if not (run or everything or queue):
         raise GpcoreError("Say what to stop: a RUN, --all, or --queue.")
@@ -38,7 +38,7 @@ def delete(
     store: StoreOption = RUNS,
     as_json: JsonOption = False,
 ) -> None:
-    """Delete runs and their weights, for good."""
+    """Delete runs and their weights permanently."""
     opened = _opened(store)
     if unknown := set(run) - opened.ids():
         raise GpcoreError(f"There is no run {min(unknown)!r} in {store}: `python -m gpcore runs` lists those of a --store.")
@@ -62,7 +62,7 @@ def rename(
 
 
 def doctor(store: StoreOption = RUNS, as_json: JsonOption = False) -> None:
-    """Check a store and repair it: dead workers, folders without a run, unfinished files; says what it freed."""
+    """Check a store and repair it: dead workers, folders without a run, unfinished files; prints the freed space."""
     from gpcore.runs.upkeep import repair
 
     found = list(repair(_opened(store)))
@@ -72,5 +72,5 @@ def doctor(store: StoreOption = RUNS, as_json: JsonOption = False) -> None:
 def _opened(store: Path):
     from gpcore.runs.store import Store
 
-    Store(store, read_only=True)  # which must be there: none is made by looking for one
+    Store(store, read_only=True)  # the store must exist; a check does not create one
     return Store(store)

@@ -1,8 +1,8 @@
-"""What every request passes first: host names, origins, the token, limits, and what the browser is asked to enforce.
+"""Checks every request first: host names, origins, the token, limits, and rules for the browser.
 
-- A page elsewhere whose name was made to lead here (DNS rebinding) still sends that name: names that this instance doesn't know
+- Another page whose name resolves to this machine (DNS rebinding) still sends that name: names that this instance doesn't know
   are refused. Numeric addresses can't be rebound.
-- A WebSocket or an upload begun by a page of another origin is refused, whichever port of this machine that page came from.
+- A WebSocket or an upload from a page of another origin is refused, whichever port of this machine that page came from.
 - Uploads are limited by session and in all, and a visitor's message that empties the caches of all is dropped.
 """
 
@@ -31,7 +31,7 @@ POLICY = (
     "img-src 'self' data: blob:; font-src 'self' data:; media-src 'self' blob:; worker-src 'self' blob:; "
     "connect-src 'self' data: blob:; object-src 'none'; base-uri 'self'; form-action 'self'; frame-ancestors "
 )
-"""Scripts and styles of ours are inline, since Streamlit's components bring them so; nothing is fetched from elsewhere."""
+"""Our scripts and styles are inline, because Streamlit's components are; nothing is fetched from elsewhere."""
 
 HEADERS = {
     "x-content-type-options": "nosniff",
@@ -49,7 +49,7 @@ UPLOAD = re.compile(r"/_stcore/upload_file/([^/]+)/[^/]+$")
 
 
 def protected(instance: Instance, address: str | None, port: int, base: str) -> Instance:
-    """Returns the instance with a token, made and printed here where others can reach it and its owner named none."""
+    """Returns the instance with a token; creates and prints one if others can reach the instance and its owner set none."""
     if instance.mode == "demo" or (not instance.token and _is_local(address)):
         return instance
     token = instance.token or secrets.token_urlsafe(24)
@@ -77,7 +77,7 @@ def _is_number(name: str) -> bool:
 
 
 class Guard:
-    """Lets through what an instance allows, and puts its headers on every answer."""
+    """Passes allowed requests on, and adds the instance's headers to every answer."""
 
     def __init__(self, app: ASGIApp, instance: Instance) -> None:
         self._app, self._instance = app, instance
@@ -142,7 +142,7 @@ class Guard:
             self._open -= 1
 
     def _foreign(self, asked: HTTPConnection, reads: bool) -> Response | None:
-        """Refuses names that this instance doesn't answer to, and changes that pages of other origins ask for."""
+        """Refuses unknown host names, and changes requested by pages of other origins."""
         host, origin = asked.headers.get("host", ""), asked.headers.get("origin")
         name = _name(host)
         if not (name in self._names or _is_number(name) or (name and "*" in self._names)):
@@ -150,7 +150,7 @@ class Guard:
             return PlainTextResponse(f"This Poolscope does not answer to the name {name!r}. {told}", 403)
         source = urlsplit(origin).netloc if origin else host
         if not reads and source != host and _name(source) not in self._instance.hosts:
-            return PlainTextResponse("A page of another origin asked for this.", 403)
+            return PlainTextResponse("The request came from a page of another origin.", 403)
         return None
 
     def _unknown(self, asked: HTTPConnection) -> Response | None:
@@ -188,7 +188,7 @@ def _name(host: str) -> str:
 
 
 def _empties_caches(message: Message) -> bool:
-    """Whether a visitor asks to empty the caches that all share: Streamlit's menu hides it, its protocol has it."""
+    """Returns whether a message would empty the shared caches: Streamlit's menu hides that command, its protocol has it."""
     try:
         return BackMsg.FromString(message.get("bytes") or b"").WhichOneof("type") == "clear_cache"
     except DecodeError:
@@ -196,7 +196,7 @@ def _empties_caches(message: Message) -> bool:
 
 
 def _kept_bytes() -> dict[str, int]:
-    """Bytes of the uploads that Streamlit keeps, by session; none where a Streamlit keeps them otherwise."""
+    """Returns the bytes of Streamlit's stored uploads by session; empty if a Streamlit stores them differently."""
     from streamlit import runtime
 
     manager = getattr(runtime.get_instance(), "uploaded_file_mgr", None) if runtime.exists() else None
