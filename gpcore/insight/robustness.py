@@ -110,7 +110,7 @@ def accuracy(network: Network, split: Split, output: Output, disturbance: str, s
     return (of_all(answered, split) == split.labels).float().mean().item()
 
 
-def example(images: Images, disturbance: str, seed: int = 0) -> Images:
+def example(images: Images, disturbance: str, seed: int = 0) -> Float[Tensor, "severities channels height width"]:
     """Returns one image, (1, channels, height, width), at every severity of a disturbance, in their order."""
     chosen = DISTURBANCES[disturbance]
     disturbed = [chosen.disturb(images, each, torch.Generator().manual_seed(seed)) for each in chosen.severities[1:]]

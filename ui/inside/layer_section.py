@@ -32,6 +32,8 @@ def show_layers(scene: Scene, layers: list[Layer], hidden: bool) -> None:
 
     It is a fragment, so that a change of layer redraws nothing else.
     """
+    if st.session_state.pop("map_clicked", False):
+        st.rerun()  # the whole page, whose evidence is not in this fragment
     layer = layers[_chosen_layer(len(layers) - 1)]
     upper = st.container()
     _pick_layer(scene, layers, layer)
@@ -59,6 +61,7 @@ def _explain(scene: Scene, name: str) -> None:
     """Show the evidence for the class whose map was clicked."""
     if name in scene.dataset.classes:
         st.session_state.of, st.session_state.show = name, "The evidence"
+        st.session_state.map_clicked = True
         scrolling.scroll_to("sections")
 
 
