@@ -8,7 +8,7 @@ import scipy.stats
 import torch
 from torch import nn
 
-from gpcore.nets.convnet import CLASS_MAPS, ConvNet
+from gpcore.nets.convnet import CLASS_MAPS, FEATURES, ConvNet, stacked_features
 from gpcore.nets.pooling import POOLS
 
 ON_CLASS_MAPS = [pool for pool in POOLS if pool != "gem"]
@@ -161,3 +161,17 @@ def test_colour_images_and_another_number_of_classes():
 def test_shapes_in_annotations_are_checked_in_the_tests():
     with pytest.raises(Exception, match="maps"):
         ConvNet("gap").pool(torch.zeros(3, 3))
+
+
+def test_networks_side_by_side_give_what_each_gives_with_its_gradients(vectors):
+    networks = [ConvNet("gap", channels=3, seed=seed, size=(17, 20)).double() for seed in (0, 1, 2)]
+    images = torch.rand(3, 4, 3, 17, 20, dtype=torch.float64, generator=torch.Generator().manual_seed(0))
+    own = [list(network.network[:FEATURES].parameters()) for network in networks]
+    stacked = [torch.stack([each.detach() for each in column]).requires_grad_() for column in zip(*own, strict=True)]
+    found = stacked_features(stacked, images)
+    found.square().sum().backward()
+    for place, network in enumerate(networks):
+        expected = network.network[:FEATURES](images[place])
+        torch.testing.assert_close(found[place], expected)
+        for weights, gradient in zip(stacked, torch.autograd.grad(expected.square().sum(), own[place]), strict=True):
+            torch.testing.assert_close(weights.grad[place], gradient)

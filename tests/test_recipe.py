@@ -122,7 +122,7 @@ def test_a_whole_number_is_a_learning_rate_too():
         ({"label_smoothing": 1.0}, "label_smoothing is 1.0: it must lie between 0.0 and 0.9."),
         ({"shuffle": 1}, "shuffle is 1: it must be of type bool, not int."),
         ({"augmentation": "mixup"}, "augmentation is 'mixup': choose one of none, flip, flip-crop, photo."),
-        ({"precision": "float16"}, "precision is 'float16': choose one of float32, bfloat16."),
+        ({"precision": "float16"}, "precision is 'float16': choose one of float32, tf32, bfloat16."),
         ({"seed": -1}, "seed is -1: it must lie between 0 and 2,147,483,647."),
         ({"train_images": 0}, "train_images is 0: it must lie between 1 and 10,000,000."),
         ({"train_images": "all"}, "train_images is 'all': it must be of type int or null, not str."),

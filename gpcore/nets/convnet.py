@@ -1,7 +1,7 @@
 """The article's network: a trunk of six convolutions, one map per class, and a global pooling or another head."""
 
 import copy
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 import torch
 from jaxtyping import Float
@@ -133,6 +133,24 @@ def initialise(network: nn.Sequential, initialisation: Initialisation, seed: int
                 bias = draw(part.weight, generator)
                 if part.bias is not None:
                     nn.init.constant_(part.bias, bias)
+
+
+def stacked_features(
+    weights: Sequence[Tensor], x: Float[Tensor, "runs n channels height width"]
+) -> Float[Tensor, "runs n features rows columns"]:
+    """What `ConvNet.features` gives for each of several networks, each on its own images.
+
+    The channels of all networks lie side by side as those of one, and every convolution has a group for each network.
+
+    Args:
+        weights: the trunk's weights and biases in turn, each stacked over the networks.
+    """
+    runs, x = len(x), x.transpose(0, 1).flatten(1, 2)
+    for place in range(0, len(weights), 4):
+        for weight, bias in (weights[place : place + 2], weights[place + 2 : place + 4]):
+            x = functional.conv2d(x, weight.flatten(0, 1), bias.flatten(), padding=1, groups=runs)
+            x = x.relu_() if weight is weights[place] else functional.max_pool2d(x, 2).relu_()
+    return x.unflatten(1, (runs, -1)).transpose(0, 1)
 
 
 def _together(x: Float[Tensor, "n channels height width"]) -> int:

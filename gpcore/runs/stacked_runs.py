@@ -6,6 +6,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
+import torch
+
 from gpcore.data.datasets import Dataset
 from gpcore.recipe import Recipe, experiment_of
 from gpcore.runs.training_states import Packed, pack, unpack
@@ -27,11 +29,14 @@ Told = tuple[Event, Packed | None] | Exception | None
 
 @dataclass
 class _Member:
-    """A run of a crew. What happens to it arrives in `inbox`: an event, with its state after a whole epoch; an error; at the
-    end None."""
+    """A run of a crew, and its state when it came or after its last epoch.
+
+    What happens to it arrives in `inbox`: an event, with its state after a whole epoch; an error; at the end None.
+    """
 
     recipe: Recipe
     state: TrainingState
+    whole: Packed
     inbox: queue.SimpleQueue[Told] = field(default_factory=queue.SimpleQueue)
     gone: bool = False
 
@@ -63,7 +68,7 @@ class Together:
 
     def _fit(self, recipe: Recipe, dataset: Dataset, state: TrainingState) -> Iterator[Event | None]:
         """What `fit` does, with whoever else has come; between two epochs `state` stays at the one before."""
-        member = _Member(recipe, state)
+        member = _Member(recipe, state, _whole(state))
         self._join(member, dataset)
         try:
             while True:
@@ -100,27 +105,38 @@ class Together:
 
 
 def _train(crew: list[_Member], dataset: Dataset) -> None:
-    """Train copies of a crew's states for as long as one of it stays, and tell each what happens to it."""
-    ended = None
+    """Train a crew as one; where the device's memory is too small for that, one half of it and then the other."""
+    ended: Exception | None = None
     try:
-        states = [_copied(member, dataset) for member in crew]
-        for events in fit_together([member.recipe for member in crew], dataset, states):
-            for member, state, event in zip(crew, states, events, strict=True):
-                if isinstance(event, EpochDone):
-                    member.inbox.put((event, _whole(state)))
-                elif event is not None:
-                    member.inbox.put(event if isinstance(event, Exception) else (event, None))
-            if all(member.gone for member in crew):
-                return
+        _train_as_one(crew, dataset)
+    except torch.OutOfMemoryError as error:
+        ended = error.with_traceback(None)  # which would keep the memory
     except Exception as error:  # every run says it in the store
         ended = error
+    if isinstance(ended, torch.OutOfMemoryError) and len(crew) > 1:
+        torch.cuda.empty_cache()
+        for half in (crew[: len(crew) // 2], crew[len(crew) // 2 :]):
+            _train(half, dataset)
+        return
     for member in crew:
         member.inbox.put(ended)
 
 
+def _train_as_one(crew: list[_Member], dataset: Dataset) -> None:
+    """Train copies of a crew's states for as long as one of it stays, and send each what happens to it."""
+    states = [_copied(member, dataset) for member in crew]
+    for run, event in fit_together([member.recipe for member in crew], dataset, states):
+        whole = None
+        if isinstance(event, EpochDone):
+            whole = crew[run].whole = _whole(states[run])
+        crew[run].inbox.put(event if isinstance(event, Exception) else (event, whole))
+        if all(member.gone for member in crew):
+            return
+
+
 def _copied(member: _Member, dataset: Dataset) -> TrainingState:
     state = TrainingState.fresh(member.recipe, dataset, member.state.device)
-    unpack(_whole(member.state), state, SENT)
+    unpack(member.whole, state, SENT)
     return state
 
 

@@ -117,6 +117,14 @@ def on_all_cores(function: Callable[[Part], Result], parts: Iterable[Part]) -> l
 
 
 @contextlib.contextmanager
+def arithmetic(precision: Precision, device: torch.device) -> Iterator[None]:
+    """Inside, convolutions are computed in this precision; in NVIDIA's TF32, PyTorch's default, only where it is asked for."""
+    bfloat16 = torch.autocast(device.type, torch.bfloat16, enabled=precision == "bfloat16", cache_enabled=False)
+    with bfloat16, torch.backends.cudnn.flags(enabled=True, allow_tf32=precision == "tf32"):
+        yield
+
+
+@contextlib.contextmanager
 def one_thread() -> Iterator[None]:
     """Makes PyTorch use one thread inside the context, and keep its memory from now on."""
     keep_freed_memory()
@@ -136,7 +144,7 @@ def _slices(split: Split) -> list[Split]:
 @torch.inference_mode()
 def _tally(network: Network, part: Split, output: Output, precision: Precision = "float32") -> Tally:
     images, labels = scaled(part.images), part.labels
-    with torch.autocast(images.device.type, torch.bfloat16, enabled=precision == "bfloat16", cache_enabled=False):
+    with arithmetic(precision, images.device):
         features = network.features(images)
     # The head is in float32: in bfloat16 the two largest scores are often equal.
     scores = network.head(features.float())

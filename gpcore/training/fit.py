@@ -12,7 +12,7 @@ seed and the position, and the learning rate is a function of the step.
 import itertools
 import math
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterator, Sequence
 from dataclasses import dataclass, replace
 
 import torch
@@ -23,8 +23,9 @@ from gpcore.data.datasets import Dataset, Split
 from gpcore.errors import DatasetError, TrainingError
 from gpcore.recipe import Precision, Recipe, Schedule, experiment_of
 from gpcore.training.evaluate import Tally, one_thread, tallies
+from gpcore.training.stack import Step, stepper
 from gpcore.training.state import TrainingState
-from gpcore.training.step import Step, generator, stepper
+from gpcore.training.step import generator
 
 REPORT_SECONDS = 0.25
 """How long batches and evaluated images are collected before they are reported."""
@@ -62,6 +63,9 @@ class EpochDone:
 
 
 Event = BatchesDone | Evaluating | EpochDone
+
+Happened = tuple[int, Event | TrainingError]
+"""The place of a run among those trained together, and what happened to it."""
 
 
 def one_cycle(step: int, steps: int) -> float:
@@ -111,7 +115,7 @@ def splits(recipe: Recipe, dataset: Dataset) -> tuple[Split, Split]:
 
 
 def fit(recipe: Recipe, dataset: Dataset, state: TrainingState) -> Iterator[Event]:
-    """Train `state` up to the recipe's last epoch, from wherever it stands, and tell what happens.
+    """Trains `state` up to the recipe's last epoch, from wherever it is, and yields what happens.
 
     On a CPU it runs on one thread: this network gains next to nothing from a second one, two runs side by side gain twice
     as much, and the results then do not depend on the number of cores.
@@ -120,117 +124,110 @@ def fit(recipe: Recipe, dataset: Dataset, state: TrainingState) -> Iterator[Even
         DatasetError: the recipe wants more training images than there are.
         TrainingError: the loss became infinite or not a number.
     """
-    for (event,) in fit_together([recipe], dataset, [state]):
+    for _, event in fit_together([recipe], dataset, [state]):
         if isinstance(event, TrainingError):
             raise event
-        if event is not None:
-            yield event
+        yield event
 
 
-def fit_together(
-    recipes: Sequence[Recipe], dataset: Dataset, states: list[TrainingState]
-) -> Iterator[Sequence[Event | TrainingError | None]]:
-    """Train runs that differ in head and seed alone in step, up to the last epoch, and tell what happens to each.
+def fit_together(recipes: Sequence[Recipe], dataset: Dataset, states: Sequence[TrainingState]) -> Iterator[Happened]:
+    """Trains runs that differ in head and seed alone in step, up to the last epoch; yields pairs of a run and its event.
 
-    On a GPU they are computed as one (step.py), and an epoch's seconds are those of all of them. For a run whose loss is
-    no number any more there is a TrainingError; what comes for it after that means nothing.
+    On a GPU they are computed as one (stack.py), and an epoch's seconds are those of all of them. The last event of a run
+    whose loss is not a number any more is a TrainingError; the others go on.
 
     Raises:
         DatasetError: the recipes want more training images than there are, or hold out all of them.
     """
     [recipe] = {experiment_of(each) for each in recipes}
     train, test = (split.to(states[0].device) for split in splits(recipe, dataset))
+    failed: set[int] = set()
     with one_thread():
         step = stepper(recipes, train, states)
         while states[0].epoch < recipe.epochs:
-            started = time.monotonic() - states[0].seconds
-            for events in _train_epoch(recipes, train, states, step):
-                for state in states:
-                    state.seconds = time.monotonic() - started
-                yield events
-            yield from _evaluate_epoch(recipes, train, test, states, started)
+            epoch = itertools.chain(_train(recipes, train, states, step), _evaluate(recipes, train, test, states))
+            for run, event in epoch:
+                if run not in failed:
+                    yield run, event
+                    failed |= {run} if isinstance(event, TrainingError) else set()
+                    if len(failed) == len(recipes):
+                        return
 
 
-def _train_epoch(
-    recipes: Sequence[Recipe], train: Split, states: list[TrainingState], step: Step
-) -> Iterator[list[BatchesDone | TrainingError | None]]:
-    """Take the steps of the epoch that are left."""
-    recipe = recipes[0]
+def _train(recipes: Sequence[Recipe], train: Split, states: Sequence[TrainingState], step: Step) -> Iterator[Happened]:
+    """Takes the steps that are left of an epoch."""
+    recipe, epoch = recipes[0], states[0].epoch + 1
     in_epoch = steps_per_epoch(recipe, len(train))
-    epoch, steps = states[0].epoch + 1, in_epoch * recipe.epochs
     order = torch.stack([image_order(each, epoch, len(train)) for each in recipes]).to(train.labels.device)
-    first, losses, reported = states[0].step, [], time.monotonic()
+    batches = order.split(recipe.batch_size, dim=1)[states[0].step - (epoch - 1) * in_epoch :]
+    losses, reported = [], time.monotonic()
     for state in states:
         state.network.train()
-    while states[0].step < epoch * in_epoch:
-        position = states[0].step - (epoch - 1) * in_epoch
-        rate = learning_rate(recipe, states[0].step, steps)
-        losses.append(step(order[:, position * recipe.batch_size : (position + 1) * recipe.batch_size], rate))
+    for left, batch in zip(reversed(range(len(batches))), batches, strict=True):
+        rate = learning_rate(recipe, states[0].step, in_epoch * recipe.epochs)
+        losses.append(step(batch, rate))
         for state in states:
             state.step += 1
         elapsed = time.monotonic() - reported
-        if elapsed >= REPORT_SECONDS or states[0].step == epoch * in_epoch:
-            speed = len(losses) * recipe.batch_size / max(elapsed, 1e-9)
-            values = torch.stack(losses, 1).tolist()  # the one moment at which an accelerator is waited for
-            yield from _told(values, epoch, first, rate, speed)
-            first, losses, reported = states[0].step, [], time.monotonic()
+        if elapsed >= REPORT_SECONDS or not left:
+            for state in states:
+                state.seconds += elapsed
+            reported += elapsed
+            first, speed = states[0].step - len(losses), len(losses) * recipe.batch_size / max(elapsed, 1e-9)
+            # Lists: the one moment at which an accelerator is waited for.
+            for run, own in enumerate(torch.stack(losses, 1).tolist()):
+                yield from _report(run, BatchesDone(epoch, first, own, rate, speed))
+            losses = []
 
 
-def _told(
-    values: Sequence[list[float]], epoch: int, first: int, rate: float, speed: float
-) -> Iterator[list[BatchesDone | TrainingError | None]]:
-    """The steps of every run, up to the one that failed, so that a curve shows how it came to that; then what failed."""
-    finite = [list(itertools.takewhile(math.isfinite, own)) for own in values]
-    yield [BatchesDone(epoch, first, own, rate, speed) if own else None for own in finite]
-    if any(len(own) < len(all_) for own, all_ in zip(finite, values, strict=True)):
-        yield [
-            _not_finite(all_[len(own)], epoch, first + len(own), rate) if len(own) < len(all_) else None
-            for own, all_ in zip(finite, values, strict=True)
-        ]
+def _report(run: int, batches: BatchesDone) -> Iterator[Happened]:
+    """The steps up to one that failed, so that a curve shows how it came to that; then what failed."""
+    finite = list(itertools.takewhile(math.isfinite, batches.losses))
+    if finite:
+        yield run, replace(batches, losses=finite)
+    if failed := batches.losses[len(finite) :]:
+        where = f"in epoch {batches.epoch}, at step {batches.first_step + len(finite):,}"
+        yield run, _diverged(f"The loss became {failed[0]} {where}, with a learning rate of {batches.learning_rate:g}")
 
 
-def _not_finite(loss: float, epoch: int, step: int, rate: float) -> TrainingError:
-    return TrainingError(
-        f"The loss became {loss} in epoch {epoch}, at step {step:,}, with a learning rate of {rate:g}: "
-        "lower the learning rate and train again."
-    )
+def _diverged(what: str) -> TrainingError:
+    return TrainingError(f"{what}: lower the learning rate and train again.")
 
 
-def _evaluate_epoch(
-    recipes: Sequence[Recipe], train: Split, test: Split, states: list[TrainingState], started: float
-) -> Iterator[list[Evaluating | EpochDone | TrainingError | None]]:
-    """Measure both splits with the weights as they stand, one run after the other, and close the epoch."""
-    epoch, total = states[0].epoch + 1, len(train) + len(test)
-    ended: list[EpochDone | TrainingError | None] = []
-    for place, (recipe, state) in enumerate(zip(recipes, list(states), strict=True)):
-        sums: list[Tally] = []
-        done, reported = 0, time.monotonic()
-        state.network.eval()
-        # Validation in float32, which is how the weights are used and compared from now on.
-        counted: list[tuple[Split, Precision]] = [(train, recipe.precision), (test, "float32")]
-        for split, precision in counted:
-            parts: list[Tally] = []
-            for part in tallies(state.network, split, recipe.output, precision):
-                parts.append(part)
-                done += part.images
-                if time.monotonic() - reported >= REPORT_SECONDS:
-                    yield [Evaluating(epoch, done, total) if each == place else None for each in range(len(recipes))]
-                    reported = time.monotonic()
-            sums.append(sum(parts[1:], parts[0]))
-        training, validation = sums
-        # Not the optimizer's own: a state that was restored before its evaluation has taken no step since.
-        rate = learning_rate(recipe, state.step - 1, steps_per_epoch(recipe, len(train)) * recipe.epochs)
-        ended.append(_closed(epoch, training, validation, rate))
-    seconds = time.monotonic() - started
+def _evaluate(recipes: Sequence[Recipe], train: Split, test: Split, states: Sequence[TrainingState]) -> Iterator[Happened]:
+    """Measures both splits with the weights as they are, one run after the other, and closes the epoch of all."""
+    epoch, started, measured = states[0].epoch + 1, time.monotonic(), []
+    for run, (recipe, state) in enumerate(zip(recipes, states, strict=True)):
+        measured.append((yield from _measure(run, recipe, train, test, state)))
+    # Not the optimizer's own: a state that was restored before its evaluation has taken no step since.
+    rate = learning_rate(recipe, state.step - 1, steps_per_epoch(recipe, len(train)) * recipe.epochs)
+    seconds = state.seconds + time.monotonic() - started
     for state in states:
         state.epoch, state.seconds = epoch, 0.0
-    yield [replace(each, seconds=seconds) if isinstance(each, EpochDone) else each for each in ended]
+    for run, (training, validation) in enumerate(measured):
+        if training.losses.isfinite().all() and validation.losses.isfinite().all():
+            yield run, EpochDone(epoch, training, validation, rate, seconds)
+        else:
+            yield run, _diverged(f"The loss after epoch {epoch} is not a number")
 
 
-def _closed(epoch: int, training: Tally, validation: Tally, rate: float) -> EpochDone | TrainingError:
-    if training.losses.isfinite().all() and validation.losses.isfinite().all():
-        return EpochDone(epoch, training, validation, rate, 0.0)
-    return TrainingError(f"The loss after epoch {epoch} is not a number: lower the learning rate and train again.")
+def _measure(
+    run: int, recipe: Recipe, train: Split, test: Split, state: TrainingState
+) -> Generator[Happened, None, tuple[Tally, Tally]]:
+    """Counts over both splits, validation in float32, which is how the weights are used and compared from now on."""
+    state.network.eval()
+    training: list[Tally] = []
+    validation: list[Tally] = []
+    looks: list[tuple[list[Tally], Split, Precision]] = [(training, train, recipe.precision), (validation, test, "float32")]
+    reported = time.monotonic()
+    for parts, split, precision in looks:
+        for part in tallies(state.network, split, recipe.output, precision):
+            parts.append(part)
+            if time.monotonic() - reported >= REPORT_SECONDS:
+                done = sum(each.images for each in training + validation)
+                yield run, Evaluating(state.epoch + 1, done, len(train) + len(test))
+                reported = time.monotonic()
+    return sum(training[1:], training[0]), sum(validation[1:], validation[0])
 
 
 def image_order(recipe: Recipe, epoch: int, images: int) -> Int64[Tensor, " images"]:

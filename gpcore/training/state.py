@@ -35,7 +35,10 @@ class TrainingState:
     @classmethod
     def fresh(cls, recipe: Recipe, dataset: Dataset, device: torch.device) -> "TrainingState":
         """The state before the first step."""
-        return cls(build(recipe, dataset.test.images.shape[1:], len(dataset.classes)).to(device))
+        # On a GPU a step takes two thirds to three quarters of the time with channels first.
+        layout = torch.channels_last if device.type == "cpu" else torch.contiguous_format
+        network = build(recipe, dataset.test.images.shape[1:], len(dataset.classes))
+        return cls(network.to(device).to(memory_format=layout))
 
     @property
     def device(self) -> torch.device:
