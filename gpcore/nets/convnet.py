@@ -138,9 +138,9 @@ def initialise(network: nn.Sequential, initialisation: Initialisation, seed: int
 def stacked_features(
     weights: Sequence[Tensor], x: Float[Tensor, "runs n channels height width"]
 ) -> Float[Tensor, "runs n features rows columns"]:
-    """What `ConvNet.features` gives for each of several networks, each on its own images.
+    """Returns `ConvNet.features` of several networks, each on its own images.
 
-    The channels of all networks lie side by side as those of one, and every convolution has a group for each network.
+    The channels of all networks are joined as those of one, and every convolution has a group for each network.
 
     Args:
         weights: the trunk's weights and biases in turn, each stacked over the networks.

@@ -1,4 +1,4 @@
-"""Runs trained as one on this machine's accelerator, each claimed, kept and stopped as if it were trained alone."""
+"""Runs trained together on this machine's accelerator, each claimed, stored and stopped as if it were alone."""
 
 import queue
 import threading
@@ -17,10 +17,10 @@ from gpcore.training.fit import EpochDone, Event, fit_together
 from gpcore.training.state import TrainingState
 
 GATHER_SECONDS = 2.0
-"""How long those who have come wait for one more before they start without it."""
+"""How long waiting runs wait for another one before they start without it."""
 
 WAIT_SECONDS = 1.0
-"""How long a run that is told nothing waits before it is looked whether it is to stop."""
+"""How long a run waits for an event before it checks whether it must stop."""
 
 SENT = Path("what was trained together")
 
@@ -29,9 +29,9 @@ Told = tuple[Event, Packed | None] | Exception | None
 
 @dataclass
 class _Member:
-    """A run of a crew, and its state when it came or after its last epoch.
+    """A run of a crew, and its state when it joined or after its last epoch.
 
-    What happens to it arrives in `inbox`: an event, with its state after a whole epoch; an error; at the end None.
+    Its `inbox` receives events, with the state after a whole epoch; an error; and None at the end.
     """
 
     recipe: Recipe
@@ -42,10 +42,10 @@ class _Member:
 
 
 class Together:
-    """A place at which several threads train one run each, and those that fit together are computed as one.
+    """A place where several threads train one run each; matching runs are computed together.
 
-    Runs fit that differ in head and seed alone and stand at the same step. Whoever comes waits for the others: until `runs`
-    of them are there, or nobody has come for a moment.
+    Runs match if they differ in head and seed alone and are at the same step. A run waits until `runs` of them have joined,
+    or none has joined for a moment.
     """
 
     def __init__(self, runs: int, data: Path, device: str = "auto") -> None:
@@ -67,7 +67,7 @@ class Together:
             return self._datasets[key]
 
     def _fit(self, recipe: Recipe, dataset: Dataset, state: TrainingState) -> Iterator[Event | None]:
-        """What `fit` does, with whoever else has come; between two epochs `state` stays at the one before."""
+        """Does the work of `fit` together with the other runs; during an epoch, `state` is the one before it."""
         member = _Member(recipe, state, _whole(state))
         self._join(member, dataset)
         try:
@@ -89,7 +89,7 @@ class Together:
             member.gone = True
 
     def _join(self, member: _Member, dataset: Dataset) -> None:
-        """Wait for the others; the last to come, or the first to tire of waiting, sends all of them off."""
+        """Waits for the others; the last one to join, or the first one to stop waiting, starts them all."""
         key = experiment_of(member.recipe), member.state.step
         with self._coming:
             crew = self._gathering.setdefault(key, [])
@@ -105,13 +105,13 @@ class Together:
 
 
 def _train(crew: list[_Member], dataset: Dataset) -> None:
-    """Train a crew as one; where the device's memory is too small for that, one half of it and then the other."""
+    """Trains a crew together; if the device's memory is too small, one half after the other."""
     ended: Exception | None = None
     try:
         _train_as_one(crew, dataset)
     except torch.OutOfMemoryError as error:
         ended = error.with_traceback(None)  # which would keep the memory
-    except Exception as error:  # every run says it in the store
+    except Exception as error:  # every run's error is in the store
         ended = error
     if isinstance(ended, torch.OutOfMemoryError) and len(crew) > 1:
         torch.cuda.empty_cache()
@@ -123,7 +123,7 @@ def _train(crew: list[_Member], dataset: Dataset) -> None:
 
 
 def _train_as_one(crew: list[_Member], dataset: Dataset) -> None:
-    """Train copies of a crew's states for as long as one of it stays, and send each what happens to it."""
+    """Trains copies of a crew's states while any of its runs continues, and sends each run its events."""
     states = [_copied(member, dataset) for member in crew]
     for run, event in fit_together([member.recipe for member in crew], dataset, states):
         whole = None

@@ -4,9 +4,9 @@
     for event in fit(recipe, dataset, state):
         ...
 
-Whenever an event is yielded, `state` is whole: saved there and restored later, training goes on with bit-identical weights
-(on a CPU). That is so because nothing else is remembered: the order of the images and their augmentation are drawn from the
-seed and the position, and the learning rate is a function of the step.
+Whenever an event is yielded, `state` is complete: if it is saved and restored there, training continues with bit-identical
+weights (on a CPU). There is no other state: the order of the images and their augmentation are drawn from the seed and the
+position, and the learning rate is a function of the step.
 """
 
 import itertools
@@ -28,7 +28,7 @@ from gpcore.training.state import TrainingState
 from gpcore.training.step import generator
 
 REPORT_SECONDS = 0.25
-"""How long batches and evaluated images are collected before they are reported."""
+"""Seconds between two reports of batches or evaluated images."""
 
 
 @dataclass(frozen=True)
@@ -44,7 +44,7 @@ class BatchesDone:
 
 @dataclass(frozen=True)
 class Evaluating:
-    """So many of the images that are looked at after an epoch, training and test images together, are done."""
+    """The progress of the evaluation after an epoch, over training and test images together."""
 
     epoch: int
     done: int
@@ -53,7 +53,7 @@ class Evaluating:
 
 @dataclass(frozen=True)
 class EpochDone:
-    """An epoch ended; both tallies were counted with the weights of that moment, validation in float32 whatever the recipe."""
+    """An epoch ended; both tallies are for the weights after it, validation in float32 for every recipe."""
 
     epoch: int
     training: Tally
@@ -65,12 +65,12 @@ class EpochDone:
 Event = BatchesDone | Evaluating | EpochDone
 
 Happened = tuple[int, Event | TrainingError]
-"""The place of a run among those trained together, and what happened to it."""
+"""The index of a run among those trained together, and its event."""
 
 
 def one_cycle(step: int, steps: int) -> float:
-    """The learning rate as a fraction of its peak (Smith and Topin 2018): up from 1/25 over the first 30 % of the steps,
-    then down to 1/250,000, both along half a cosine wave."""
+    """Returns the learning rate as a fraction of its peak (Smith and Topin 2018): up from 1/25 over the first 30 % of the
+    steps, then down to 1/250,000, both along half a cosine wave."""
     top, end = 0.3 * steps - 1, steps - 1
     if step <= top:
         return _cosine(1 / 25, 1.0, step / top if top > 0 else 1.0)
@@ -98,7 +98,7 @@ def steps_per_epoch(recipe: Recipe, training_images: int) -> int:
 
 
 def splits(recipe: Recipe, dataset: Dataset) -> tuple[Split, Split]:
-    """What a recipe trains on, and what it validates on: the test images, or the training images that it holds out.
+    """Returns a recipe's training and validation images; the latter are the test images, or held-out training images.
 
     Raises:
         DatasetError: it wants more training images than there are, or holds out all of them.
@@ -115,10 +115,10 @@ def splits(recipe: Recipe, dataset: Dataset) -> tuple[Split, Split]:
 
 
 def fit(recipe: Recipe, dataset: Dataset, state: TrainingState) -> Iterator[Event]:
-    """Trains `state` up to the recipe's last epoch, from wherever it is, and yields what happens.
+    """Trains `state` from its current step up to the recipe's last epoch, and yields the events.
 
-    On a CPU it runs on one thread: this network gains next to nothing from a second one, two runs side by side gain twice
-    as much, and the results then do not depend on the number of cores.
+    On a CPU it runs on one thread: this network gains almost nothing from a second one, two runs side by side gain twice as
+    much, and the results then do not depend on the number of cores.
 
     Raises:
         DatasetError: the recipe wants more training images than there are.
@@ -134,7 +134,7 @@ def fit_together(recipes: Sequence[Recipe], dataset: Dataset, states: Sequence[T
     """Trains runs that differ in head and seed alone in step, up to the last epoch; yields pairs of a run and its event.
 
     On a GPU they are computed as one (stack.py), and an epoch's seconds are those of all of them. The last event of a run
-    whose loss is not a number any more is a TrainingError; the others go on.
+    whose loss is no longer a number is a TrainingError; the others continue.
 
     Raises:
         DatasetError: the recipes want more training images than there are, or hold out all of them.
@@ -155,7 +155,7 @@ def fit_together(recipes: Sequence[Recipe], dataset: Dataset, states: Sequence[T
 
 
 def _train(recipes: Sequence[Recipe], train: Split, states: Sequence[TrainingState], step: Step) -> Iterator[Happened]:
-    """Takes the steps that are left of an epoch."""
+    """Takes the remaining steps of an epoch."""
     recipe, epoch = recipes[0], states[0].epoch + 1
     in_epoch = steps_per_epoch(recipe, len(train))
     order = torch.stack([image_order(each, epoch, len(train)) for each in recipes]).to(train.labels.device)
@@ -174,14 +174,14 @@ def _train(recipes: Sequence[Recipe], train: Split, states: Sequence[TrainingSta
                 state.seconds += elapsed
             reported += elapsed
             first, speed = states[0].step - len(losses), len(losses) * recipe.batch_size / max(elapsed, 1e-9)
-            # Lists: the one moment at which an accelerator is waited for.
+            # Converting to lists is the only point that waits for an accelerator.
             for run, own in enumerate(torch.stack(losses, 1).tolist()):
                 yield from _report(run, BatchesDone(epoch, first, own, rate, speed))
             losses = []
 
 
 def _report(run: int, batches: BatchesDone) -> Iterator[Happened]:
-    """The steps up to one that failed, so that a curve shows how it came to that; then what failed."""
+    """Yields the steps up to a failed one, so that a curve shows what led to it; then the failure."""
     finite = list(itertools.takewhile(math.isfinite, batches.losses))
     if finite:
         yield run, replace(batches, losses=finite)
@@ -199,7 +199,7 @@ def _evaluate(recipes: Sequence[Recipe], train: Split, test: Split, states: Sequ
     epoch, started, measured = states[0].epoch + 1, time.monotonic(), []
     for run, (recipe, state) in enumerate(zip(recipes, states, strict=True)):
         measured.append((yield from _measure(run, recipe, train, test, state)))
-    # Not the optimizer's own: a state that was restored before its evaluation has taken no step since.
+    # Not the optimizer's rate: a state restored before its evaluation has taken no step since.
     rate = learning_rate(recipe, state.step - 1, steps_per_epoch(recipe, len(train)) * recipe.epochs)
     seconds = state.seconds + time.monotonic() - started
     for state in states:
@@ -231,7 +231,7 @@ def _measure(
 
 
 def image_order(recipe: Recipe, epoch: int, images: int) -> Int64[Tensor, " images"]:
-    """The order in which an epoch (counted from 1) takes the images: file order, or drawn from the seed and the epoch."""
+    """Returns the order of the images in an epoch (counted from 1): file order, or drawn from the seed and the epoch."""
     if not recipe.shuffle:
         return torch.arange(images)
     return torch.randperm(images, generator=generator(recipe.seed, 0, epoch))

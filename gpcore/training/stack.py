@@ -1,4 +1,4 @@
-"""Several runs that take their steps as one, for a GPU."""
+"""Several runs that take their steps together, on a GPU."""
 
 import contextlib
 import itertools
@@ -19,7 +19,7 @@ from gpcore.training.state import TrainingState
 from gpcore.training.step import augmented, dropout_seeded, loss_of, take_step
 
 UNRECORDED = 3
-"""Steps taken before one is recorded: libraries make their buffers and choose their kernels in the first ones."""
+"""Steps before one is recorded: in the first ones libraries create their buffers and choose their kernels."""
 
 Step = Callable[[Int64[Tensor, "runs n"], float], Float[Tensor, " runs"]]
 """Takes one step of every run, on the images chosen for it and at this learning rate; returns the losses on the device."""
@@ -40,7 +40,7 @@ def stepper(recipes: Sequence[Recipe], train: Split, states: Sequence[TrainingSt
 
 @dataclass(frozen=True)
 class _Heads:
-    """The heads of one kind: which runs they belong to, one of their modules, and the weights of all, stacked by name."""
+    """The heads of one kind: their runs, one of their modules, and the weights of all, stacked by name."""
 
     runs: Int64[Tensor, " own"]
     module: nn.Module
@@ -54,12 +54,12 @@ class _Heads:
 class Stack:
     """Runs computed as one: their trunks as one of grouped convolutions, and the heads of each kind in one batch.
 
-    On a GPU a step of one such small network is a hundred kernels that have next to nothing to do each, so that it costs the
-    same for one run as for several. Each state goes on holding a network and an optimizer of its own: their tensors become
-    slices of the stacked ones, so evaluating, saving and sending a run know nothing of the stack.
+    On a GPU, a step of one such small network is a hundred tiny kernels, so one run takes as long as several. Each state keeps
+    its own network and optimizer: their tensors become slices of the stacked ones, so evaluating, saving and sending a run
+    don't involve the stack.
 
-    On a CUDA device the whole step is recorded as one graph and replayed, which spares the processor the launching of its
-    kernels; except with dropout, which draws other numbers in every step, and for a last, smaller batch.
+    On a CUDA device the whole step is recorded as one graph and replayed, which avoids launching its kernels one by one;
+    except with dropout, which draws new numbers in every step, and for a last, smaller batch.
     """
 
     def __init__(self, recipes: Sequence[Recipe], train: Split, states: Sequence[TrainingState]) -> None:
@@ -104,7 +104,7 @@ class Stack:
 
     def _inputs(self, chosen: Int64[Tensor, "runs n"]) -> Float[Tensor, "runs n channels height width"]:
         images = scaled(self._train.images[chosen.flatten()]).unflatten(0, chosen.shape)
-        if self._recipes[0].augmentation == "none":  # else a generator for each run, which is slow
+        if self._recipes[0].augmentation == "none":  # otherwise a generator for each run, which is slow
             return images
         rows = zip(self._recipes, images, self._states, strict=True)
         return torch.stack([augmented(recipe, own, state.step) for recipe, own, state in rows])
@@ -150,7 +150,7 @@ def _stacked(states: Sequence[TrainingState], part: Part) -> dict[str, Tensor]:
 
 
 def _share(weights: dict[str, Tensor], optimizer: torch.optim.Adam, states: Sequence[TrainingState], part: Part) -> None:
-    """Stacks Adam's memory of these parameters, and makes every state's parameters and memory slices of the stacked ones."""
+    """Stacks Adam's moments of these parameters, and turns every state's parameters and moments into slices of the stack."""
     for stacked, own in zip(weights.values(), _columns(states, part).values(), strict=True):
         known = [state.optimizer.state[parameter] for state, parameter in zip(states, own, strict=True)]
         # The same number for all: their states are at the same step.
@@ -164,7 +164,7 @@ def _share(weights: dict[str, Tensor], optimizer: torch.optim.Adam, states: Sequ
 
 
 def _aside(function: Callable[..., Tensor], *inputs: Tensor) -> Tensor:
-    """A call on a stream of its own, as recording asks of the calls before it."""
+    """Calls a function on a separate stream, which recording requires of the calls before it."""
     stream = torch.cuda.Stream()
     stream.wait_stream(torch.cuda.current_stream())
     with torch.cuda.stream(stream):
@@ -179,7 +179,7 @@ class _Recorded:
     def __init__(self, function: Callable[..., Tensor], *inputs: Tensor) -> None:
         self._inputs = [each.clone() for each in inputs]
         self._graph = torch.cuda.CUDAGraph()
-        with torch.cuda.graph(self._graph, capture_error_mode="thread_local"):  # other threads may go on with the GPU
+        with torch.cuda.graph(self._graph, capture_error_mode="thread_local"):  # other threads may keep using the GPU
             self._result = function(*self._inputs)
 
     def __call__(self, *inputs: Tensor) -> Tensor:

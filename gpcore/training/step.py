@@ -31,18 +31,18 @@ def take_step(
 
 
 def loss_of(scores: Float[Tensor, "n classes"], labels: Int64[Tensor, " n"], recipe: Recipe) -> Float[Tensor, ""]:
-    """The mean cross entropy of what a recipe takes its answers from, with its label smoothing, in float32."""
+    """Returns the mean cross entropy of a recipe's output, with its label smoothing, in float32."""
     outputs = output_of(scores.float(), recipe.output)
     return functional.cross_entropy(outputs, labels, label_smoothing=recipe.label_smoothing)
 
 
 def augmented(recipe: Recipe, images: Images, step: int) -> Images:
-    """The images as the recipe changes them at random in this step."""
+    """Returns the images with the recipe's random augmentation of this step."""
     return AUGMENTATIONS[recipe.augmentation](images, generator(recipe.seed, 1, step))
 
 
 def generator(seed: int, purpose: int, position: int) -> torch.Generator:
-    """A generator of its own for every purpose and position, so that training can go on from anywhere."""
+    """Returns a separate generator for every purpose and position, so that training can continue from anywhere."""
     return torch.Generator().manual_seed(_seed(seed, purpose, position))
 
 
@@ -52,14 +52,14 @@ def _seed(seed: int, purpose: int, position: int) -> int:
 
 @contextlib.contextmanager
 def dropout_seeded(recipe: Recipe, device: torch.device, step: int) -> Iterator[None]:
-    """Inside, dropout draws from the recipe's seed and the step; PyTorch lets nobody give it a generator."""
+    """Makes dropout draw from the recipe's seed and the step; PyTorch has no way to pass it a generator."""
     seed = _seed(recipe.seed, 2, step)
     if device.type != "cpu":
         with torch.random.fork_rng([device] if device.type == "cuda" else []):
             torch.manual_seed(seed)
             yield
         return
-    # torch.manual_seed would also take a millisecond to note a seed for every kind of accelerator that there might be.
+    # torch.manual_seed would take another millisecond to seed every possible accelerator.
     before = torch.default_generator.get_state()
     torch.default_generator.manual_seed(seed)
     try:
