@@ -120,7 +120,7 @@ def test_a_network_without_class_maps_says_so(images):
     for network in (ConvNet("mlp"), ConvNet("gem"), ConvNet("gmp", placement="features")):
         with pytest.raises(InsightError, match="no class maps: its last module is a linear layer"):
             network.maps(images)
-    with pytest.raises(InsightError, match="pools nothing"):
+    with pytest.raises(InsightError, match="does not pool"):
         ConvNet("mlp").pool  # noqa: B018  # the property raises
     assert type(ConvNet("gmp", placement="features").pool) is POOLS["gmp"]
 
