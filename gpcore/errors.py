@@ -51,3 +51,12 @@ class ClusterError(GpcoreError):
 
 class InsightError(GpcoreError):
     """The network can't answer the request: it has no class maps, or no such layer."""
+
+
+OUT_OF_MEMORY = "The memory ran out: bring the pictures to a smaller --size, take fewer of them, or a smaller batch_size."
+
+
+def ran_out_of_memory(error: BaseException) -> bool:
+    """Returns whether an error is Python's or PyTorch's way to say that the memory ran out."""
+    text = str(error).lower()
+    return isinstance(error, MemoryError) or "out of memory" in text or "can't allocate memory" in text

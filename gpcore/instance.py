@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any, Literal, Self, get_args
 
 from gpcore.errors import DatasetError, NotAllowedError, SettingsError
-from gpcore.recipe import FOLDER_PREFIX, Recipe
+from gpcore.recipe import FOLDER_PREFIX, Recipe, folder_settings
 
 Mode = Literal["demo", "train", "own"]
 Action = Literal["train", "stop", "resume", "extend", "rename", "delete", "change how many runs train at once"]
@@ -95,7 +95,7 @@ class Instance:
 
     def check_dataset(self, name: str) -> None:
         """Raises DatasetError for a folder outside those that visitors may name; the error reveals nothing about it."""
-        if name.startswith(FOLDER_PREFIX) and not self.reads(Path(name.removeprefix(FOLDER_PREFIX))):
+        if name.startswith(FOLDER_PREFIX) and not self.reads(Path(folder_settings(name)[0])):
             raise DatasetError(
                 f"{name} is outside the folders that this instance reads: put the images under one of those, or add "
                 f"the folder to `folders` in {FILE} (POOLSCOPE_FOLDERS), which its owner can do."

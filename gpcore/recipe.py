@@ -7,9 +7,11 @@ without PyTorch. `HEADS`, `DATASETS`, `SCHEDULES` and `AUGMENTATIONS` are dict l
 import dataclasses
 import functools
 import math
+import re
 from dataclasses import dataclass, field
 from typing import Any, Literal, Self, get_args
 
+from gpcore.data.locations import absolute, short
 from gpcore.errors import RecipeError
 
 Pool = Literal["gap", "gmp", "lse", "avgmax", "gem", "attention", "mlp", "mlp-dropout"]
@@ -38,6 +40,12 @@ POOL_NAMES: tuple[Pool, ...] = ("gap", "gmp", "lse", "avgmax", "gem", "attention
 """The heads that pool; the others are linear layers in a pooling's place."""
 
 FOLDER_PREFIX = "folder:"
+
+SMALLEST_SIDE, LARGEST_SIDE = 8, 512
+"""Pixels along the longer side that the pictures of a folder can be brought to."""
+
+SHAPE = "one sub-folder per class, or train/ and test/ (or val/) with one sub-folder per class in each"
+"""How the pictures of a folder are arranged."""
 
 CANVAS_PREFIX = "canvas:"
 
@@ -128,6 +136,8 @@ class Recipe:
             object.__setattr__(self, spec.name, _checked(spec, getattr(self, spec.name)))
         if self.dataset.startswith(CANVAS_PREFIX):
             canvas_settings(self.dataset)
+        elif self.dataset.startswith(FOLDER_PREFIX) and self.dataset != FOLDER_PREFIX:
+            object.__setattr__(self, "dataset", folder_name(*folder_settings(self.dataset)))
         elif not _known_dataset(self.dataset):
             raise RecipeError(
                 f"dataset is {self.dataset!r}: choose one of {', '.join(get_args(DatasetName))}, or {FOLDER_PREFIX}PATH."
@@ -215,6 +225,38 @@ def canvas_settings(name: str) -> tuple[float | None, int]:
             f"image that an item takes, {SMALLEST_ITEM} to {LARGEST_ITEM}, and the pieces of clutter, 0 to {MOST_PIECES}."
         )
     return area, pieces
+
+
+FOLDER_NAME = re.compile(r"folder:(?P<path>.*?)(\?(?=[sb])(size=(?P<size>\d+))?&?(?P<skip>broken=skip)?)?", re.DOTALL)
+
+
+def folder_settings(name: str) -> tuple[str, int | None, bool]:
+    """What `folder:PATH`, `folder:PATH?size=96` or `folder:PATH?size=96&broken=skip` asks for: the folder's absolute path,
+    the pixels along the longer side, and whether broken files are left out.
+
+    Raises:
+        RecipeError: the size is out of range.
+    """
+    found = FOLDER_NAME.fullmatch(name)
+    assert found
+    size = int(found["size"]) if found["size"] else None
+    if size is not None and not SMALLEST_SIDE <= size <= LARGEST_SIDE:
+        raise RecipeError(f"size is {size:,}: it must lie between {SMALLEST_SIDE} and {LARGEST_SIDE} pixels.")
+    return str(absolute(found["path"])), size, found["skip"] is not None
+
+
+def folder_name(path: str, size: int | None = None, skip_broken: bool = False) -> str:
+    """The name of a dataset that `folder_settings` reads."""
+    options = [*([f"size={size}"] if size else []), *(["broken=skip"] if skip_broken else [])]
+    return FOLDER_PREFIX + path + ("?" + "&".join(options) if options else "")
+
+
+def shown_dataset(name: str) -> str:
+    """A dataset as a person reads and types it: a folder's path is short where it lies in the project."""
+    if not name.startswith(FOLDER_PREFIX):
+        return name
+    path, size, skip_broken = folder_settings(name)
+    return folder_name(short(path), size, skip_broken)
 
 
 def _checked(spec: dataclasses.Field, value: Any) -> Any:

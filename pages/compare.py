@@ -3,6 +3,7 @@
 import pandas as pd
 import streamlit as st
 
+from gpcore.recipe import shown_dataset
 from ui.compare import seed_sections, single_runs, study_form
 from ui.widgets import csv_button, errors_shown, trained_runs_or_stop
 
@@ -26,7 +27,7 @@ with st.expander(f"All {len(found):,} runs", icon=":material/table_rows:", key="
                 "run": key,
                 "recipe": run.recipe.name,
                 "pooling": run.recipe.pool,
-                "dataset": run.recipe.dataset,
+                "dataset": shown_dataset(run.recipe.dataset),
                 "seed": run.recipe.seed,
                 "status": run.record.status,
                 "epochs": run.record.epochs_done,

@@ -255,7 +255,7 @@ def test_images_of_several_sizes_are_fitted_into_64_by_64_the_rest_black(split_f
 def test_a_photograph_lying_on_its_side_is_turned_upright(tmp_path):
     for name in ("a", "b"):
         for index in range(5):
-            picture = Image.fromarray(np.zeros((10, 20, 3), np.uint8))
+            picture = Image.fromarray(np.full((10, 20, 3), 20 * index, np.uint8))
             exif = picture.getexif()
             exif[0x0112] = 6  # the camera was turned
             (tmp_path / name).mkdir(exist_ok=True)

@@ -1,9 +1,11 @@
 """Stores and runs that all visitors share; listing runs does not import PyTorch."""
 
+from collections.abc import Callable
 from pathlib import Path
 
 import streamlit as st
 
+from gpcore.data import locations
 from gpcore.errors import StoreError
 from gpcore.instance import Instance, Visitor
 from gpcore.runs.catalogue import Catalogue
@@ -15,24 +17,29 @@ from gpcore.runs.store import Store
 
 def own_store_folder() -> Path:
     """The store that this dashboard trains into."""
-    return Path(Instance.read().store)
+    return _folder(Instance.read().store, "runs", locations.store_folder)
 
 
 def shipped_store_folder() -> Path:
     """The store that ships with the project, never written to."""
-    return Path(Instance.read().checkpoints)
+    return _folder(Instance.read().checkpoints, "checkpoints", locations.checkpoints_folder)
 
 
 def data_folder() -> Path:
     """Where the datasets lie."""
-    return Path(Instance.read().data)
+    return _folder(Instance.read().data, "data", locations.data_folder)
+
+
+def _folder(named: str, usual: str, default: Callable[[], Path]) -> Path:
+    """A folder by its setting, from the project's own folder whatever the current one is."""
+    return default() if named == usual else locations.absolute(named)
 
 
 def own_store() -> Store:
     """The store that this dashboard trains into, for its visitor: made when it is first needed, read-only in a demo."""
     instance = Instance.read()
     visitor = Visitor(instance, st.context.ip_address or "this machine")
-    return Store(instance.store, read_only=not instance.allows("train"), visitor=visitor)
+    return Store(own_store_folder(), read_only=not instance.allows("train"), visitor=visitor)
 
 
 def shipped_stores() -> list[Store]:

@@ -8,6 +8,7 @@ import pandas as pd
 import plotly.graph_objects as go
 import streamlit as st
 
+from gpcore.data.locations import short
 from gpcore.errors import GpcoreError
 from gpcore.instance import RUN_YOUR_OWN, Action, Instance
 from gpcore.runs import selection
@@ -38,7 +39,9 @@ def trained_runs_or_stop() -> dict[str, Run]:
         st.warning(plain(sentence), icon=":material/report:")
     if not found:
         st.info(
-            "There are no trained runs yet. Train one, or get the shipped ones back with `git checkout checkpoints`.",
+            f"There are no trained runs yet, neither in `{short(stores.own_store_folder())}` nor in "
+            f"`{short(stores.shipped_store_folder())}`. Train one, or name other folders with POOLSCOPE_STORE and "
+            "POOLSCOPE_CHECKPOINTS.",
             icon=":material/hourglass_empty:",
         )
         st.page_link(page_file("train"), label="Train a pair of networks", icon=":material/play_circle:")

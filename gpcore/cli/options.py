@@ -6,11 +6,37 @@ from typing import Annotated, Any, get_args
 
 import typer
 
+from gpcore.data.locations import data_folder, store_folder
 from gpcore.errors import RecipeError
-from gpcore.recipe import RECIPES, Pool, Recipe, TrunkName
+from gpcore.recipe import (
+    FOLDER_PREFIX,
+    LARGEST_SIDE,
+    RECIPES,
+    SHAPE,
+    SMALLEST_SIDE,
+    Pool,
+    Recipe,
+    TrunkName,
+    folder_name,
+    folder_settings,
+)
 
-StoreOption = Annotated[Path, typer.Option("--store", help="Folder that keeps the runs.")]
-DataOption = Annotated[Path, typer.Option("--data", help="Folder that holds the datasets.")]
+StoreOption = Annotated[
+    Path,
+    typer.Option(
+        "--store",
+        help="Folder that keeps the runs.  [default: runs in the project's folder, or $POOLSCOPE_STORE]",
+        callback=lambda value: value or store_folder(),
+    ),
+]
+DataOption = Annotated[
+    Path,
+    typer.Option(
+        "--data",
+        help="Folder that holds the datasets.  [default: data in the project's folder, or $POOLSCOPE_DATA]",
+        callback=lambda value: value or data_folder(),
+    ),
+]
 JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON, and nothing else, on standard output.")]
 RunArgument = Annotated[str, typer.Argument(help="A run's id in the store, or the path of a run's folder.", metavar="RUN")]
 PoolOption = Annotated[
@@ -28,7 +54,17 @@ TrunkOption = Annotated[
         "--trunk", help=f"The layers before the head: {', '.join(get_args(TrunkName))}, or timm:NAME.  [default: the recipe's]"
     ),
 ]
-DatasetOption = Annotated[str | None, typer.Option("--dataset", help="A known dataset, or folder:PATH.")]
+DatasetOption = Annotated[str | None, typer.Option("--dataset", help=f"A known dataset, or folder:PATH with {SHAPE}.")]
+SizeOption = Annotated[
+    int | None,
+    typer.Option(
+        "--size",
+        min=SMALLEST_SIDE,
+        max=LARGEST_SIDE,
+        help="Pixels along the longer side of a folder's pictures.  [default: as they are up to 128, else 64]",
+    ),
+]
+SkipOption = Annotated[bool, typer.Option("--skip-broken", help="Leave out a folder's broken files.")]
 EpochsOption = Annotated[int | None, typer.Option("--epochs", help="Passes over the training images.")]
 SeedOption = Annotated[int | None, typer.Option("--seed", help="Decides first weights, order and augmentation.")]
 ImagesOption = Annotated[int | None, typer.Option("--train-images", help="Train on the first so many images only.")]
@@ -42,7 +78,22 @@ ParallelOption = Annotated[
     int | None, typer.Option("--parallel", min=1, help="Runs at once; by default one per CPU core, or one per accelerator.")
 ]
 
-RUNS, DATA = Path("runs"), Path("data")
+RUNS: Path = None  # type: ignore[assignment]  # the options' callbacks put the project's folders in its place
+DATA: Path = None  # type: ignore[assignment]
+
+
+def folder_dataset(dataset: str | None, size: int | None, skip_broken: bool) -> str | None:
+    """Returns the name of a folder's dataset with its options.
+
+    Raises:
+        RecipeError: the options are given for something that is not a folder.
+    """
+    if size is None and not skip_broken:
+        return dataset
+    if dataset is None or not dataset.startswith(FOLDER_PREFIX):
+        raise RecipeError("--size and --skip-broken are for a folder: name it with folder:PATH.")
+    path, *_ = folder_settings(dataset)
+    return folder_name(path, size, skip_broken)
 
 
 def recipe_from(

@@ -1,6 +1,5 @@
 """The commands for trained runs: their figures, their answers, and files of both for other programs."""
 
-import csv
 import json
 from dataclasses import asdict
 from pathlib import Path
@@ -11,8 +10,10 @@ import rich.progress
 import typer
 
 from gpcore.atomic_files import replacing
-from gpcore.cli.options import DATA, RUNS, DataOption, JsonOption, RunArgument, StoreOption, percent, print_result
+from gpcore.cli.options import DATA, RUNS, DataOption, JsonOption, RunArgument, SizeOption, StoreOption, percent, print_result
+from gpcore.data.tables import csv_text
 from gpcore.errors import GpcoreError
+from gpcore.recipe import FOLDER_PREFIX, SHAPE, folder_settings
 
 
 def runs(store: StoreOption = RUNS, as_json: JsonOption = False) -> None:
@@ -137,6 +138,25 @@ def classify(
         raise typer.Exit(1)
 
 
+def check(
+    dataset: Annotated[str, typer.Argument(help=f"folder:PATH with {SHAPE}.", metavar="folder:PATH")],
+    size: SizeOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Say what a folder of pictures holds and what training would make of it; exits with 1 if it could not be trained on."""
+    from gpcore.data.folders import look_into
+
+    path, asked, _ = folder_settings(dataset if dataset.startswith(FOLDER_PREFIX) else FOLDER_PREFIX + dataset)
+    reading = look_into(Path(path), size or asked)
+    report = reading.report()
+    lines = [f"{name}: {count['train']:,} training, {count['test']:,} test" for name, count in report["classes"].items()]
+    width, height = reading.size
+    lines += [f"Each becomes {report['channels']}×{height}×{width}.", *report["problems"]]
+    print_result(report, as_json, "\n".join(lines))
+    if reading.refusal() or reading.broken:
+        raise typer.Exit(1)
+
+
 def calibrate(run: RunArgument, store: StoreOption = RUNS, data: DataOption = DATA, as_json: JsonOption = False) -> None:
     """Calibrate a run's probabilities on test images, and keep the result beside its weights."""
     from gpcore.insight.answers import calibration_path, measure_calibration
@@ -212,7 +232,7 @@ def export(
     store: StoreOption = RUNS,
 ) -> None:
     """Write a run's network as ONNX, or its figures as CSV, for other programs."""
-    from gpcore.nets.onnx import write_onnx
+    from gpcore.nets.onnx import write_run
     from gpcore.runs.run import open_run
 
     if not (onnx or csv_):
@@ -223,14 +243,12 @@ def export(
         if csv_:
             _write_csv(csv_, [_figures(epoch) for epoch in opened.epochs])
         if path := onnx:
-            write_onnx(opened.network(epoch), opened.image_shape, onnx)
+            write_run(opened.network(epoch), opened.recipe, opened.classes, opened.image_shape, onnx)
     except OSError as error:
         raise GpcoreError(f"Could not write {path or csv_}: {error.strerror or error}.") from error
 
 
 def _write_csv(path: Path, rows: list[dict[str, Any]]) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
-    with replacing(path) as temporary, open(temporary, "w", newline="", encoding="utf-8") as file:
-        writer = csv.DictWriter(file, list(rows[0]) if rows else [])
-        writer.writeheader()
-        writer.writerows(rows)
+    with replacing(path) as temporary:
+        temporary.write_text(csv_text(rows), encoding="utf-8", newline="")

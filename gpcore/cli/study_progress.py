@@ -32,7 +32,9 @@ MOST_SEEDS = 1_000
 
 def names(text: str) -> tuple[str, ...]:
     """`gap,gmp` as two names, each once."""
-    return tuple(dict.fromkeys(part.strip() for part in text.split(",") if part.strip()))
+    return tuple(
+        dict.fromkeys(part.replace("\0", ",").strip() for part in text.replace(r"\,", "\0").split(",") if part.strip())
+    )
 
 
 def seed_numbers(text: str) -> tuple[int, ...]:

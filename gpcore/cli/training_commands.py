@@ -26,8 +26,11 @@ from gpcore.cli.options import (
     RecipeOption,
     SeedOption,
     SetOption,
+    SizeOption,
+    SkipOption,
     StoreOption,
     TrunkOption,
+    folder_dataset,
     percent,
     print_result,
     recipe_from,
@@ -48,6 +51,8 @@ def train(
     seed: SeedOption = None,
     train_images: ImagesOption = None,
     set_: SetOption = None,
+    size: SizeOption = None,
+    skip_broken: SkipOption = False,
     resume: Annotated[str | None, typer.Option("--resume", help="Continue a stopped run.", metavar="RUN")] = None,
     device: DeviceOption = "auto",
     store: StoreOption = RUNS,
@@ -60,7 +65,9 @@ def train(
 
     if resume is None:
         runs = Store(store)
-        claim = runs.start(recipe_from(recipe, pool, dataset, epochs, seed, train_images, set_, trunk))
+        claim = runs.start(
+            recipe_from(recipe, pool, folder_dataset(dataset, size, skip_broken), epochs, seed, train_images, set_, trunk)
+        )
     else:
         if any(option is not None for option in (pool, dataset, seed, train_images, set_, recipe, trunk)):
             raise RecipeError("--resume continues with the run's own recipe: only --epochs can be given too.")
@@ -106,13 +113,17 @@ def queue(
     seed: SeedOption = None,
     train_images: ImagesOption = None,
     set_: SetOption = None,
+    size: SizeOption = None,
+    skip_broken: SkipOption = False,
     store: StoreOption = RUNS,
     as_json: JsonOption = False,
 ) -> None:
     """Put a run in the queue; a worker trains it."""
     from gpcore.runs.store import Store
 
-    run = Store(store).add(recipe_from(recipe, pool, dataset, epochs, seed, train_images, set_, trunk))
+    run = Store(store).add(
+        recipe_from(recipe, pool, folder_dataset(dataset, size, skip_broken), epochs, seed, train_images, set_, trunk)
+    )
     print_result({"run": run}, as_json, f"{run} is queued: `python -m gpcore worker` trains it.")
 
 

@@ -12,7 +12,7 @@ from pathlib import Path
 import numpy as np
 import PIL.Image
 
-from gpcore.data.datasets import list_folder
+from gpcore.data.folder_layout import list_folder
 from gpcore.data.pictures import square_of
 
 SIDE = 288
@@ -33,9 +33,9 @@ def make(source: Path, folder: Path) -> None:
     _write(listed.test, folder / "test")
 
 
-def _write(items: Iterable[tuple[str, int]], folder: Path) -> None:
+def _write(items: Iterable[tuple[Path, int]], folder: Path) -> None:
     with ThreadPoolExecutor() as pool:
-        list(pool.map(lambda item: _write_one(Path(item[0]), folder), items))
+        list(pool.map(lambda item: _write_one(item[0], folder), items))
 
 
 def _write_one(path: Path, folder: Path) -> None:

@@ -2,6 +2,8 @@
 
 import contextlib
 import dataclasses
+import gzip
+import os
 import urllib.error
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -9,19 +11,15 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import PIL.Image
-import PIL.ImageOps
 import torch
 from filelock import FileLock, Timeout
 from jaxtyping import Float, Float16, Int64, UInt8
 from torch import Tensor
 
 from gpcore.data.canvas import canvases
+from gpcore.data.folders import Progress, no_progress, read_pictures
 from gpcore.errors import DatasetError, RecipeError
-from gpcore.recipe import CANVAS_PREFIX, FOLDER_PREFIX, DatasetName, canvas_settings
-
-FOLDER_SIZE = 64
-"""Height and width that a folder's images are fitted into when they are not all of one size."""
+from gpcore.recipe import CANVAS_PREFIX, FOLDER_PREFIX, DatasetName, canvas_settings, folder_name, folder_settings
 
 
 @dataclass(frozen=True)
@@ -50,12 +48,16 @@ class Split:
 
 @dataclass(frozen=True)
 class Dataset:
-    """A training split, a test split and the names of the classes, in the order of their labels."""
+    """A training split, a test split and the names of the classes, in the order of their labels.
+
+    `notes` tell, in whole sentences, what was done to the pictures of a folder, and what was left out.
+    """
 
     name: str
     classes: tuple[str, ...]
     train: Split
     test: Split
+    notes: tuple[str, ...] = ()
 
     @property
     def channels(self) -> int:
@@ -69,14 +71,17 @@ def scaled(
     return images.float() if images.is_floating_point() else images.float().div_(255)
 
 
-def load_dataset(name: str, root: Path) -> Dataset:
+def load_dataset(name: str, root: Path, progress: Progress = no_progress) -> Dataset:
     """A dataset by its name; what can be downloaded and is not under `root` yet is downloaded, verified and kept there.
+
+    `progress` is called with how many pictures of a folder have been read, and how many there are.
 
     Raises:
         DatasetError: unknown, missing, damaged, or the folder holds no images.
     """
     if name.startswith(FOLDER_PREFIX):
-        return read_folder(Path(name.removeprefix(FOLDER_PREFIX)))
+        path, size, skip_broken = folder_settings(name)
+        return dataclasses.replace(read_folder(Path(path), size, skip_broken, progress), name=name)
     if name.startswith(CANVAS_PREFIX):
         return _draw_canvases(name, root)
     if name not in DATASETS:
@@ -88,32 +93,58 @@ def test_split_only(name: str, root: Path) -> Dataset:
     """The dataset without its training images, for whoever only looks and never trains: a fraction of the memory."""
     dataset = load_dataset(name, root)
     none = dataset.train.first(0)
-    return Dataset(dataset.name, dataset.classes, Split(none.images.clone(), none.labels.clone()), dataset.test)
+    return dataclasses.replace(dataset, train=Split(none.images.clone(), none.labels.clone()))
+
+
+def read_folder(folder: Path, size: int | None = None, skip_broken: bool = False, progress: Progress = no_progress) -> Dataset:
+    """The pictures of a folder, as `folders.read_pictures` reads them; raises DatasetError as that does."""
+    found = read_pictures(folder, size, skip_broken=skip_broken, progress=progress)
+    count = len(found.layout.train)
+    splits = Split(found.images[:count], found.labels[:count]), Split(found.images[count:], found.labels[count:])
+    return Dataset(folder_name(str(folder), size, skip_broken), found.layout.classes, *splits, tuple(found.notes))
 
 
 def _grey_digits(source: str, titles: tuple[str, ...]) -> Callable[[str, Path], Dataset]:
     """How to read a dataset in MNIST's file format."""
 
     def read(name: str, root: Path) -> Dataset:
-        train, test = (_read_split(name, source, root, train=train) for train in (True, False))
+        train, test = (_read_split(name, source, root, train, len(titles)) for train in (True, False))
         return Dataset(name, titles, train, test)
 
     return read
 
 
-def _read_split(name: str, source: str, root: Path, train: bool) -> Split:
+def _read_split(name: str, source: str, root: Path, train: bool, classes: int) -> Split:
     """A split in MNIST's file format: read here where it lies unpacked, since torchvision takes two seconds to import."""
     with contextlib.suppress(*UNREADABLE, OSError):
         part = root / source / "raw" / ("train" if train else "t10k")
         images, labels = _read_idx(f"{part}-images-idx3-ubyte", 3), _read_idx(f"{part}-labels-idx1-ubyte", 1)
-        return Split(images.unsqueeze(1), labels.long())
+        return _checked(name, Split(images.unsqueeze(1), labels.long()), classes)
     read = _from_torchvision(name, source, root, train)
-    return Split(read.data.unsqueeze(1), read.targets)
+    return _checked(name, Split(read.data.unsqueeze(1), read.targets), classes)
+
+
+def _checked(name: str, split: Split, classes: int) -> Split:
+    """The split, if every image has a label of a class that there is."""
+    if len(split.images) != len(split.labels):
+        raise DatasetError(
+            f"The files of {name} hold {len(split.images):,} images but {len(split.labels):,} labels: get them again."
+        )
+    if len(split) and not 0 <= split.labels.min() <= split.labels.max() < classes:
+        raise DatasetError(
+            f"The files of {name} hold labels from {split.labels.min()} to {split.labels.max()}: its {classes} classes have 0 "
+            f"to {classes - 1}."
+        )
+    return split
 
 
 def _read_idx(path: str, sides: int) -> Tensor:
     """An array in MNIST's file format: two zeros, its type (8 for bytes), the number of its sides, the sides, the bytes."""
-    content = np.fromfile(path, np.uint8)
+    packed = Path(f"{path}.gz")
+    if not Path(path).exists() and packed.exists() and not os.access(packed.parent, os.W_OK):  # where nothing can be unpacked
+        content = np.frombuffer(bytearray(gzip.decompress(packed.read_bytes())), np.uint8)
+    else:
+        content = np.fromfile(path, np.uint8)
     if content[:4].tolist() != [0, 0, 8, sides]:
         raise ValueError(f"{path} does not begin as bytes with {sides} sides do")
     start = 4 + 4 * sides
@@ -127,7 +158,7 @@ def _read_cifar10(name: str, root: Path) -> Dataset:
         Split(torch.from_numpy(part.data).permute(0, 3, 1, 2).contiguous(), torch.tensor(part.targets))
         for part in (train, test)
     ]
-    return Dataset(name, tuple(train.classes), *splits)
+    return Dataset(name, tuple(train.classes), splits[0], splits[1])
 
 
 CANVAS_TRAINING_IMAGES = 20_000
@@ -143,7 +174,7 @@ def _draw_canvases(name: str, root: Path) -> Dataset:
     fashion = load_dataset("fashion-mnist", root)
     parts = (fashion.train.first(CANVAS_TRAINING_IMAGES), fashion.test)
     splits = [Split(canvases(part.images, percent, pieces, seed), part.labels) for seed, part in enumerate(parts)]
-    return Dataset(name, fashion.classes, *splits)
+    return Dataset(name, fashion.classes, splits[0], splits[1])
 
 
 PHOTO_FOLDERS = ("clothes",)
@@ -216,90 +247,3 @@ def _missing(name: str, source: str, root: Path) -> Iterator[None]:
             f"The dataset {name} is not in {root.absolute()} and could not be fetched ({reason}): put its original files "
             f"into {folder.absolute()}, connect to the internet and try again, or name another folder with --data."
         ) from error
-
-
-@dataclass(frozen=True)
-class Listing:
-    """The files of a folder of images with their labels, not read yet."""
-
-    classes: tuple[str, ...]
-    train: list[tuple[str, int]]
-    test: list[tuple[str, int]]
-
-
-def list_folder(folder: Path) -> Listing:
-    """The images of a folder with one sub-folder per class.
-
-    With `train/` and `test/` inside, those are the splits. Without, every fifth image of each class, in the order of the
-    file names, is a test image.
-
-    Raises:
-        DatasetError: no such folder, fewer than two classes, or no images.
-    """
-    if not folder.is_dir():
-        raise DatasetError(f"There is no folder {folder.absolute()}: give the path of a folder with one sub-folder per class.")
-    if (folder / "train").is_dir() and (folder / "test").is_dir():
-        classes, train_files = _list_images(folder / "train")
-        test_classes, test_files = _list_images(folder / "test")
-        if classes != test_classes:
-            raise DatasetError(f"{folder}: train/ has the classes {', '.join(classes)}, test/ has {', '.join(test_classes)}.")
-    else:
-        classes, files = _list_images(folder)
-        of_class = [[item for item in files if item[1] == label] for label in range(len(classes))]
-        test_files = [item for items in of_class for item in items[4::5]]
-        train_files = sorted(set(files) - set(test_files))
-    if len(classes) < 2:
-        raise DatasetError(
-            f"{folder} has the one class {classes[0]}: give at least two sub-folders with images of a class each."
-        )
-    if not test_files:
-        raise DatasetError(f"{folder} has no test images: give every class at least five images, or add a test/ folder.")
-    return Listing(classes, train_files, test_files)
-
-
-def read_folder(folder: Path) -> Dataset:
-    """A folder of images (`list_folder`). Images of one common size stay as they are; others are fitted into 64×64, the rest
-    black. The images are grey if all files are, else colour.
-
-    Raises:
-        DatasetError: as `list_folder`, or a file is no image.
-    """
-    listed = list_folder(folder)
-    images = _stack([_open_image(path) for path, _ in listed.train + listed.test])
-    labels = torch.tensor([label for _, label in listed.train + listed.test])
-    count = len(listed.train)
-    train, test = Split(images[:count], labels[:count]), Split(images[count:], labels[count:])
-    return Dataset(FOLDER_PREFIX + str(folder), listed.classes, train, test)
-
-
-def _list_images(folder: Path) -> tuple[tuple[str, ...], list[tuple[str, int]]]:
-    """The classes of a folder and its files with their labels, sorted by class and name."""
-    from torchvision.datasets import folder as files
-
-    try:
-        classes, numbers = files.find_classes(folder)
-        return tuple(classes), files.make_dataset(str(folder), numbers, extensions=files.IMG_EXTENSIONS)
-    except FileNotFoundError as error:
-        raise DatasetError(f"{folder} is no folder of images with one sub-folder per class: {error}.") from error
-
-
-def _open_image(path: str) -> PIL.Image.Image:
-    try:
-        with PIL.Image.open(path) as image:
-            upright = PIL.ImageOps.exif_transpose(image)
-            return upright.convert("L" if upright.mode in ("L", "1") else "RGB")
-    except (OSError, ValueError, SyntaxError, PIL.Image.DecompressionBombError) as error:
-        raise DatasetError(f"{path} is no image that can be read ({error}): remove or replace it.") from error
-
-
-def _stack(pictures: list[PIL.Image.Image]) -> UInt8[Tensor, "n channels height width"]:
-    mode = "L" if all(picture.mode == "L" for picture in pictures) else "RGB"
-    sizes = {picture.size for picture in pictures}
-    size = sizes.pop() if len(sizes) == 1 else (FOLDER_SIZE, FOLDER_SIZE)
-    arrays = [np.asarray(_fitted(picture.convert(mode), size)) for picture in pictures]
-    stacked = torch.from_numpy(np.stack(arrays))
-    return stacked.unsqueeze(1) if mode == "L" else stacked.permute(0, 3, 1, 2).contiguous()
-
-
-def _fitted(picture: PIL.Image.Image, size: tuple[int, int]) -> PIL.Image.Image:
-    return picture if picture.size == size else PIL.ImageOps.pad(picture, size)

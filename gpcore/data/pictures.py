@@ -17,11 +17,13 @@ import torch
 from jaxtyping import Int64, UInt8
 from torch import Tensor
 
-from gpcore.data.datasets import PHOTO_FOLDERS, Dataset, Split, list_folder, load_dataset, photo_folder
+from gpcore.data.datasets import PHOTO_FOLDERS, Dataset, Split, load_dataset, photo_folder
 from gpcore.data.decoding import Photo, read_photo
+from gpcore.data.folder_layout import Item, list_folder
+from gpcore.data.folders import read_pictures
 from gpcore.data.preparation import Box, Prepared, Step
 from gpcore.errors import DatasetError, ImageError
-from gpcore.recipe import FOLDER_PREFIX
+from gpcore.recipe import FOLDER_PREFIX, folder_settings
 
 PREPARATION = "square 1"
 """What `squared` does: features of images that were prepared otherwise are others. Count up when it changes."""
@@ -32,7 +34,7 @@ class Files:
     """Photographs in files, read as squares of `side` pixels."""
 
     classes: tuple[str, ...]
-    items: tuple[tuple[str, int], ...]
+    items: tuple[Item, ...]
     side: int
 
     @property
@@ -44,12 +46,12 @@ class Files:
         """Over names, sizes and times: reading thousands of photographs takes longer than anything that they are read for."""
         digest = hashlib.sha256(PREPARATION.encode())
         for path, label in self.items:
-            found = Path(path).stat()
-            digest.update(f"{path}\0{label}\0{found.st_size}\0{found.st_mtime_ns}\0".encode())
+            found = path.stat()
+            digest.update(f"{path}\0{label}\0{found.st_size}\0{found.st_mtime_ns}\0".encode("utf-8", "surrogateescape"))
         return digest.hexdigest()
 
     def read(self, start: int, stop: int) -> UInt8[Tensor, "n 3 side side"]:
-        read = [square_of(Path(path), self.side) for path, _ in self.items[start:stop]]
+        read = [square_of(path, self.side) for path, _ in self.items[start:stop]]
         return torch.from_numpy(np.stack(read))
 
 
@@ -85,8 +87,11 @@ def pictures(name: str, root: Path, train: bool, side: int) -> Pictures:
         DatasetError: unknown, missing, damaged, or the folder holds no images.
     """
     if name in PHOTO_FOLDERS or name.startswith(FOLDER_PREFIX):
-        folder = photo_folder(name, root) if name in PHOTO_FOLDERS else Path(name.removeprefix(FOLDER_PREFIX))
-        listed = list_folder(folder)
+        if name in PHOTO_FOLDERS:
+            listed = list_folder(photo_folder(name, root))
+        else:  # read small first, which is kept: all that is broken is named at once, or left out
+            path, size, skip_broken = folder_settings(name)
+            listed = read_pictures(Path(path), size, skip_broken=skip_broken).layout
         return Files(listed.classes, tuple(listed.train if train else listed.test), side)
     dataset = load_dataset(name, root)
     return InMemory(dataset.classes, dataset.train if train else dataset.test)

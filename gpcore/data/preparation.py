@@ -36,6 +36,17 @@ PLAIN = 3.0
 """Largest grey-level deviation of an artificial background: none of 500 photographs was mistaken for one."""
 
 
+VISIBLE, SEEN = 32, 0.4
+"""The grey level from which a pixel of the object can be seen on black, and the share of them below which light and dark are
+exchanged: a white garment would be negated to black."""
+
+FLAT = 4.0
+"""Grey levels within which an object is flat, such as an icon: it becomes white."""
+
+FRAME_TOLERANCE, FRAME_EDGE = 12, 0.98
+"""Grey levels within which a line is of one colour, and the share of the next line that must differ for it to be a frame."""
+
+
 @dataclass(frozen=True)
 class Box:
     """A rectangle as fractions of a photograph's width and height; it may reach beyond the photograph."""
@@ -113,7 +124,7 @@ def prepare(photo: Photo, correction: Correction = AUTOMATIC, found: Found | Non
     if correction == AUTOMATIC and is_dataset_image(photo):
         image = photo.pixels[..., 0]
         return Prepared("dataset image", image, image[None], WHOLE, (Step("28×28 already", image),))
-    part, window = _cropped(photo, correction.box)
+    part, window = _cropped(photo, correction.box if correction.box != WHOLE else unframed(photo.pixels))
     if part.opaque is None and correction.foreground == "automatic" and _ground_is_plain(part.pixels):
         kind: Kind = "product picture"
         mask, width = _unlike_ground(part.pixels), 1.0
@@ -129,6 +140,35 @@ def prepare(photo: Photo, correction: Correction = AUTOMATIC, found: Found | Non
         Step("28×28", image),
     )
     return Prepared(kind, image, image[None], _seen(mask, width, window), steps)
+
+
+def unframed(pixels: np.ndarray) -> Box:
+    """Returns the part of a picture inside its frames: lines and bars of one colour that end along a straight edge.
+
+    The background of a product picture is not a frame: the first line that is not of its colour still holds a lot of it.
+    """
+    height, width = pixels.shape[:2]
+    top, bottom, left, right = 0, height, 0, width
+    for _ in range(2):  # a frame around bars
+        inner = pixels[top:bottom, left:right].astype(np.int16)
+        above, below = _frame(inner), _frame(inner[::-1])
+        across = inner[above : len(inner) - below].swapaxes(0, 1)
+        before, after = _frame(across), _frame(across[::-1])
+        if bottom - top - above - below < height / 4 or right - left - before - after < width / 4:
+            break
+        top, bottom, left, right = top + above, bottom - below, left + before, right - after
+    return Box(left / width, top / height, right / width, bottom / height)
+
+
+def _frame(lines: np.ndarray) -> int:
+    """How many of the first lines are a frame; one more, where the edge is blurred."""
+    colour = np.median(lines[0], axis=0)
+    unlike = np.abs(lines - colour).max(2) > FRAME_TOLERANCE
+    busy = np.flatnonzero(unlike.mean(1) > 1 - FRAME_EDGE)
+    if not len(busy) or not busy[0] or len(lines) < busy[0] + 8:
+        return 0
+    first = busy[0]
+    return int(first) + 1 if unlike[first : first + 2].mean(1).max() >= FRAME_EDGE else 0
 
 
 def is_dataset_image(photo: Photo) -> bool:
@@ -194,11 +234,24 @@ def _levels(pixels: np.ndarray, mask: Mask, kind: Kind, polarity: Polarity) -> L
     ground = float(_ground(pixels) @ (0.299, 0.587, 0.114))
     # A product on black is already light on black; everything else is negated, as in the paper.
     negated = polarity == "negated" or (polarity == "automatic" and not (kind == "product picture" and ground < 64))
+    levels = _stretched(grey, ground, mask, kind, negated)
+    if polarity == "automatic" and _seen_share(levels, mask) < SEEN:
+        levels = max(levels, _stretched(grey, ground, mask, kind, not negated), key=lambda each: _seen_share(each, mask))
+    return levels
+
+
+def _stretched(grey: Levels, ground: float, mask: Mask, kind: Kind, negated: bool) -> Levels:
     if negated:
         grey, ground = 255 - grey, 255 - ground
     inside = grey[mask]
     low, high = (ground, inside.max()) if kind == "product picture" else np.percentile(inside, (1, 99))
+    if np.ptp(inside) < FLAT:
+        return np.full_like(grey, 255 if kind == "photograph" or high > low else 0)
     return np.clip((grey - low) / max(high - low, 1.0), 0, 1) * 255
+
+
+def _seen_share(levels: Levels, mask: Mask) -> float:
+    return float((levels[mask] >= VISIBLE).mean())
 
 
 def _bounds(mask: Mask) -> tuple[int, int, int, int]:

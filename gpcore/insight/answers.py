@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 import torch
 from jaxtyping import Float
+from torch import Tensor
 
 from gpcore.data.datasets import PHOTO_FOLDERS, scaled
 from gpcore.data.decoding import Photo, read_photo
@@ -19,6 +20,9 @@ from gpcore.nets.network import Network
 from gpcore.recipe import FOLDER_PREFIX
 from gpcore.runs.run import Run
 from gpcore.training.features import evaluation_data
+
+SURE, FAR = 0.9, 8.0
+"""A turn is far surer where its answer has this probability, and the chance of being wrong is this many times smaller."""
 
 
 @dataclass(frozen=True)
@@ -35,6 +39,7 @@ class Answer:
     class_maps: Float[np.ndarray, "classes rows columns"] | None
     doubt: float
     none_of_these: bool
+    turned: tuple[int, str] | None = None
 
     @property
     def prediction(self) -> int:
@@ -69,7 +74,26 @@ def answer(network: Network, calibration: Calibration, classes: tuple[str, ...],
         class_maps = network.maps(views[:1])[0].numpy() if network.has_class_maps else None
         probabilities = calibration.probabilities(logits).mean(0)
         doubtful = doubt(logits).mean().item()
-    return Answer(classes, probabilities.numpy(), class_maps, doubtful, doubtful > calibration.threshold)
+    turned = _surer_turn(network, calibration, classes, views[:1], float(probabilities.max()))
+    return Answer(classes, probabilities.numpy(), class_maps, doubtful, doubtful > calibration.threshold, turned)
+
+
+def _surer_turn(
+    network: Network, calibration: Calibration, classes: tuple[str, ...], view: Tensor, probability: float
+) -> tuple[int, str] | None:
+    """The quarter turns to the right after which a network is far surer, and its answer then, if there are any.
+
+    The prepared image is turned, which costs three more images in place of three more cut-outs.
+    """
+    if view.shape[2] != view.shape[3]:
+        return None
+    turns = torch.cat([view.rot90(-quarters, (2, 3)) for quarters in (1, 2, 3)])
+    with torch.inference_mode():
+        best, labels = calibration.probabilities(network(turns)).max(1)
+    quarters = int(best.argmax())
+    if best[quarters] < SURE or 1 - probability < FAR * (1 - float(best[quarters])):
+        return None
+    return quarters + 1, f"{classes[labels[quarters]]} {best[quarters]:.0%}"
 
 
 def cuts_out(run: Run) -> bool:
@@ -133,6 +157,7 @@ class Classified:
     prepared: Prepared | None = None
     answer: Answer | None = None
     error: ImageError | None = None
+    notes: tuple[str, ...] = ()
 
     def to_json(self, run: str) -> dict[str, Any]:
         """The command line's entry: `prediction` is the number of the class, `label` its name."""
@@ -146,6 +171,7 @@ class Classified:
             "label": found.label,
             "probabilities": dict(zip(found.classes, found.probabilities.tolist(), strict=True)),
             "none_of_these": found.none_of_these,
+            "notes": list(self.notes),
         }
 
     @property
@@ -154,7 +180,16 @@ class Classified:
         if self.answer is None:
             return f"{self.path}: {self.error}"
         found = self.answer
-        return f"{self.path}: {found.ranking}" + (" (perhaps none of these)" if found.none_of_these else "")
+        doubtful = " (perhaps none of these)" if found.none_of_these else ""
+        return " ".join([f"{self.path}: {found.ranking}{doubtful}", *self.notes])
+
+
+def turn_hint(photo: Photo, found: Answer) -> str | None:
+    """Returns what to say where no EXIF block tells how the camera was held and another turn is far surer."""
+    if photo.oriented or found.turned is None:
+        return None
+    quarters, answer_then = found.turned
+    return f"Turned by {90 * quarters}° to the right it would be {answer_then}, far surer: it may be lying on its side."
 
 
 def classify_files(paths: Iterable[Path], run: Run, data: Path) -> Iterator[Classified]:
@@ -162,7 +197,10 @@ def classify_files(paths: Iterable[Path], run: Run, data: Path) -> Iterator[Clas
     network, calibration, classes = run.network(), calibration_of(run, data), run.classes
     for path in paths:
         try:
-            prepared = prepare_for(run, read_photo(path))
-            yield Classified(path, prepared, answer(network, calibration, classes, prepared))
+            photo = read_photo(path)
+            prepared = prepare_for(run, photo)
+            found = answer(network, calibration, classes, prepared)
+            hint = turn_hint(photo, found)
+            yield Classified(path, prepared, found, notes=photo.notes + ((hint,) if hint else ()))
         except ImageError as error:
             yield Classified(path, error=error)

@@ -41,13 +41,13 @@ def log_sum_exp_pool(maps: Maps, r: float) -> Scores:
     `r` in (0, inf): towards 0 it becomes the mean, towards infinity the maximum. Computed from the maximum, so that no
     exponential overflows.
     """
-    cells = maps.shape[2] * maps.shape[3]
-    return (torch.logsumexp(r * maps.flatten(2), dim=2) - math.log(cells)) / r
+    top = _top(maps)  # before r, so that no product overflows in half precision either
+    return top[:, :, 0, 0] + (r * (maps - top)).exp().mean((2, 3)).log() / r
 
 
 def average_max_pool(maps: Maps) -> Scores:
     """Mixed pooling with equal parts: `s = (mean(x) + max(x)) / 2` (Lee et al. 2016, "Generalizing pooling functions")."""
-    return (average_pool(maps) + max_pool(maps)) / 2
+    return average_pool(maps) / 2 + max_pool(maps) / 2  # each half by itself: the sum would overflow in half precision
 
 
 def generalised_mean_pool(maps: Maps, p: float | Float[Tensor, ""]) -> Scores:
@@ -117,9 +117,8 @@ def _top(maps: Maps) -> Float[Tensor, "n channels 1 1"]:
 
 def _relative_mean(maps: Maps, top: Float[Tensor, "n channels 1 1"], p: float | Float[Tensor, ""]) -> Scores:
     """`mean((x / top)^p)^(1/p)`: the mean is at least 1 / cells; where all x are 0 it is 0, and its root has no gradient."""
-    relative = maps / top.clamp(min=torch.finfo(maps.dtype).tiny)
-    cells = maps.shape[2] * maps.shape[3]
-    return relative.pow(p).mean((2, 3)).clamp(min=0.5 / cells).pow(1 / p)
+    mean = (maps / torch.where(top > 0, top, 1)).pow(p).mean((2, 3))
+    return torch.where(top[:, :, 0, 0] > 0, mean, 1).pow(1 / p)
 
 
 def no_remainder(maps: Maps) -> Scores:

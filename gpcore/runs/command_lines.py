@@ -6,7 +6,7 @@ import json
 import shlex
 from collections.abc import Iterable, Mapping
 
-from gpcore.recipe import RECIPES, Recipe
+from gpcore.recipe import RECIPES, Recipe, shown_dataset
 
 OWN_OPTIONS = ("name", "dataset", "pool", "epochs", "seed")
 """Fields with their own option in `train`; the others use `--set`."""
@@ -14,7 +14,7 @@ OWN_OPTIONS = ("name", "dataset", "pool", "epochs", "seed")
 
 def train_command(recipe: Recipe, store: str) -> str:
     """The command that trains one run."""
-    one = ["--pool", recipe.pool, "--dataset", recipe.dataset, "--seed", str(recipe.seed)]
+    one = ["--pool", recipe.pool, "--dataset", shown_dataset(recipe.dataset), "--seed", str(recipe.seed)]
     return _command("train", [*_shape(recipe), *one], store)
 
 
@@ -26,11 +26,24 @@ def study_commands(experiment: Recipe, seeds: Mapping[str, Iterable[int]], store
     return [
         _command(
             "study",
-            [*_shape(experiment), "--datasets", experiment.dataset, "--pools", ",".join(pools), "--seeds", _ranges(numbers)],
+            [
+                *_shape(experiment),
+                "--datasets",
+                _one(experiment.dataset),
+                "--pools",
+                ",".join(pools),
+                "--seeds",
+                _ranges(numbers),
+            ],
             store,
         )
         for numbers, pools in alike.items()
     ]
+
+
+def _one(dataset: str) -> str:
+    """A dataset in a list with commas between."""
+    return shown_dataset(dataset).replace(",", r"\,")
 
 
 def _command(name: str, options: list[str], store: str) -> str:

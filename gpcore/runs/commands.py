@@ -82,7 +82,7 @@ class Commands(StoreView):
             return self._insert(connection, recipe, None, connection.execute(query, values).fetchone()["pair"])
 
     def _insert(self, connection: sqlite3.Connection, recipe: Recipe, title: str | None, pair: str | None) -> str:
-        known = "SELECT count(*) FROM runs WHERE id = ?"
+        known = "SELECT count(*) FROM (SELECT id FROM runs UNION SELECT id FROM deleted) WHERE id = ?"
         run = _free_name(recipe, lambda name: connection.execute(known, (name,)).fetchone()[0] or (self.folder / name).exists())
         now = time.time()
         connection.execute(
@@ -152,7 +152,8 @@ class Commands(StoreView):
         """Deletes a run and its weights permanently. A worker that trains it loses its claim and stops."""
         self._check("delete", run)
         with self._database.writing() as connection:
-            connection.execute("DELETE FROM runs WHERE id = ?", (run,))
+            if connection.execute("DELETE FROM runs WHERE id = ?", (run,)).rowcount:  # links name it: never used again
+                connection.execute("INSERT OR IGNORE INTO deleted VALUES (?)", (run,))
         self.remove_leftovers(run)
 
     def remove_leftovers(self, run: str) -> None:

@@ -31,6 +31,7 @@ CREATE TABLE IF NOT EXISTS batch_losses (
     count INTEGER NOT NULL, mean REAL NOT NULL, low REAL NOT NULL, high REAL NOT NULL, losses BLOB NOT NULL,
     PRIMARY KEY (run, phase, chunk)
 ) WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS deleted (id TEXT PRIMARY KEY) WITHOUT ROWID;
 CREATE TABLE IF NOT EXISTS settings (name TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID;
 CREATE INDEX IF NOT EXISTS runs_by_status ON runs (status, position);
 CREATE INDEX IF NOT EXISTS epochs_summed ON epochs (run, epoch, seconds, validation_accuracy);

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from gpcore.data.locations import absolute, store_folder
 from gpcore.errors import CheckpointError, DatasetError, StoreError
 from gpcore.nets import weights_header
 from gpcore.recipe import Recipe, needs_size
@@ -15,8 +16,6 @@ from gpcore.runs.store import Store
 if TYPE_CHECKING:
     from gpcore.data.datasets import Dataset
     from gpcore.nets.network import Network
-
-DEFAULT_STORE = Path("runs")
 
 MOST = 20_000
 """Classes, or pixels or channels along a side: a network of more would only take the memory."""
@@ -100,6 +99,13 @@ class Run:
         """Raises DatasetError unless the network can classify the images of `dataset`: same channels, same classes, and for
         linear heads the same size."""
         channels, *size = self.image_shape
+        if len(dataset.classes) == len(self.classes) and dataset.classes != self.classes:
+            pairs = [(own, other) for own, other in zip(self.classes, dataset.classes, strict=True) if own != other]
+            differ = ", ".join(f"{own} there, {other} here" for own, other in pairs[:5])
+            raise DatasetError(
+                f"{self.id} was trained on other classes than those of {dataset.name}, or in another order ({differ}): choose "
+                f"a dataset with the classes {', '.join(self.classes[:20])}."
+            )
         if self.recipe.frozen and len(dataset.classes) == len(self.classes):
             return  # a pretrained trunk makes any image its own size
         if (dataset.channels, len(dataset.classes)) != (channels, len(self.classes)):
@@ -137,17 +143,17 @@ class Run:
         return told
 
 
-def open_run(run: str | Path, store: str | Path = DEFAULT_STORE) -> Run:
+def open_run(run: str | Path, store: str | Path | None = None) -> Run:
     """Opens a run by the path of its folder, or by its id in `store`.
 
     Raises:
         StoreError: there is no such run.
     """
-    folder = Path(run)
+    folder = Path(run) if Path(run).exists() else absolute(run)
     if (folder.parent / "runs.db").is_file() and folder.is_dir():
         opened = Store(folder.parent, read_only=True)
         return Run(opened, opened.run(folder.resolve().name))
-    if folder.name != str(run):
+    if Path(run).name != str(run):
         raise StoreError(f"There is no run at {run}: give the path of a run's folder inside its store, or an id with --store.")
-    opened = Store(store, read_only=True)
+    opened = Store(store or store_folder(), read_only=True)
     return Run(opened, opened.run(str(run)))

@@ -5,12 +5,10 @@ from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
 
+from gpcore.data.locations import checkpoints_folder
 from gpcore.recipe import HEAD_LABELS, RECIPES, Recipe
 from gpcore.runs.run import Run
 from gpcore.runs.store import Store
-
-SHIPPED = Path("checkpoints")
-"""The store that ships with the project; its runs count if it exists."""
 
 
 def counted(also_from: Sequence[Path] | None) -> list[Store]:
@@ -19,7 +17,8 @@ def counted(also_from: Sequence[Path] | None) -> list[Store]:
     Raises:
         StoreError: a named store does not exist.
     """
-    folders = also_from or ([SHIPPED] if (SHIPPED / "runs.db").is_file() else [])
+    shipped = checkpoints_folder()
+    folders = also_from or ([shipped] if (shipped / "runs.db").is_file() else [])
     return [Store(folder, read_only=True) for folder in folders]
 
 

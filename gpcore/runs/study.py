@@ -13,7 +13,7 @@ from functools import cached_property
 from pathlib import Path
 
 from gpcore.errors import DatasetError, RecipeError
-from gpcore.recipe import FOLDER_PREFIX, Recipe
+from gpcore.recipe import FOLDER_PREFIX, Recipe, folder_settings
 from gpcore.runs.records import RunRecord
 from gpcore.runs.store import Store
 from gpcore.runs.time_estimate import Estimate, estimate, seconds_left
@@ -151,7 +151,7 @@ def check_datasets(unfinished: Iterable[Member], data: Path) -> None:
     from gpcore.data.datasets import load_dataset  # PyTorch takes a second to import, and watching a study does not need it
 
     for name in dict.fromkeys(member.recipe.dataset for member in unfinished):
-        folder = Path(name.removeprefix(FOLDER_PREFIX))
+        folder = Path(folder_settings(name)[0]) if name.startswith(FOLDER_PREFIX) else Path()
         if not name.startswith(FOLDER_PREFIX):
             load_dataset(name, data)
         elif not folder.is_dir():

@@ -116,6 +116,8 @@ def _train(store: Store, claim: Claim, place: Place, when_left: Status, asked_to
     progress |= {"steps": steps_per_epoch(recipe, images) * recipe.epochs, "training_images": images}
     if state.epoch < record.epochs_done:
         progress["notice"] = f"The files of epoch {record.epochs_done} are damaged: continued from epoch {state.epoch}."
+    if dataset.notes and "notice" not in progress:
+        progress["notice"] = " ".join(dataset.notes)
     for event in place.fit(recipe, dataset, state):
         if event is not None:
             progress = {"step": state.step} | progress | {"epoch": event.epoch} | progress_of(event)

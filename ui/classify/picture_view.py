@@ -10,7 +10,7 @@ import streamlit as st
 from gpcore.drawing.theme import POOL_COLOURS
 from gpcore.figures.answer_sheets import answer_sheet
 from gpcore.figures.crop_box import box_of
-from gpcore.insight.answers import Answer
+from gpcore.insight.answers import Answer, turn_hint
 from gpcore.runs.run import Run
 from ui import stores, widgets
 from ui.classify import pictures as pictures
@@ -38,12 +38,16 @@ def show_picture(picture: Picture, runs: Sequence[Run]) -> None:
     strip = st.container(horizontal=True, gap="small")
     for step, shown in zip(picture.prepared.steps, picture.shown_steps(), strict=True):
         strip.image(shown, step.title, width=132)
+    turn, *_ = st.columns([1, 3])
+    turn.button("Turn by 90°", icon=":material/rotate_right:", key="turn", on_click=picture.turn)
     correct(picture)
     if st.button("Look inside both networks with this picture", icon=":material/grid_on:", key="look inside"):
         st.session_state.sent_picture = pictures.sent_on(picture)
         first, second = map(stores.key_of, runs)
         st.switch_page(page_file("inside"), query_params={"run": first, "run2": second})
     answers = [pictures.answered(picture, run) for run in runs]
+    for hint in dict.fromkeys(filter(None, (turn_hint(picture.photo, answer) for answer in answers))):
+        st.info(hint, icon=":material/rotate_right:")
     if any(answer.none_of_these for answer in answers):
         st.warning(
             "This is perhaps none of the ten classes: no class stands out from the others as it does for 95 % of "

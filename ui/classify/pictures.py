@@ -11,6 +11,7 @@ import plotly.graph_objects as go
 import streamlit as st
 
 from gpcore.data.decoding import Photo, shown_name
+from gpcore.data.locations import project_folder
 from gpcore.data.preparation import AUTOMATIC, Correction, Found, Prepared, prepare
 from gpcore.errors import ImageError
 from gpcore.figures.answer_sheets import data_url, tile_source
@@ -74,6 +75,16 @@ class Picture:
         if not self.tiles:
             self.tiles = [tile(step) for step in self.prepared.steps]
         return self.tiles
+
+    def turn(self) -> None:
+        """Turns it a quarter to the right and prepares it again, without corrections."""
+        if self.photo:
+            self.photo, self.found = self.photo.turned(), Found()
+            self.correction, self.prepared = AUTOMATIC, prepare(self.photo, AUTOMATIC, self.found)
+            self.answers.clear()
+            self.tiles.clear()
+            for name in ("thumbnail", "beneath", "crop_chart"):
+                self.__dict__.pop(name, None)
 
     def correct(self, correction: Correction) -> None:
         """Prepares it again with the visitor's correction."""
@@ -144,4 +155,4 @@ class Example:
 
 def examples() -> list[Example]:
     """The pictures that ship with the project."""
-    return [Example(path) for path in sorted(Path("examples").glob("*.jpg"))]
+    return [Example(path) for path in sorted((project_folder() / "examples").glob("*.jpg"))]

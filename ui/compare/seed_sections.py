@@ -8,7 +8,7 @@ import streamlit as st
 
 from gpcore.figures import head_tables, learning_curves
 from gpcore.figures import seed_rows as figures
-from gpcore.recipe import HEAD_LABELS
+from gpcore.recipe import HEAD_LABELS, shown_dataset
 from gpcore.runs.run import Run
 from gpcore.verdicts import published
 from gpcore.verdicts.experiments import (
@@ -101,9 +101,11 @@ def titled(experiments: Sequence[Experiment]) -> dict[str, Experiment]:
     """The experiments by what to call them: where two folders share their name, the later one by its whole path."""
     titles: dict[str, Experiment] = {}
     for experiment in experiments:
-        titles[f"{experiment.title} ({experiment.recipe.dataset})" if experiment.title in titles else experiment.title] = (
-            experiment
-        )
+        titles[
+            f"{experiment.title} ({shown_dataset(experiment.recipe.dataset)})"
+            if experiment.title in titles
+            else experiment.title
+        ] = experiment
     return titles
 
 

@@ -1,5 +1,6 @@
 """The form of a recipe, built from the fields of `Recipe` with their explanations, choices and ranges."""
 
+import contextlib
 import dataclasses
 import itertools
 from collections.abc import Sequence
@@ -10,9 +11,10 @@ from typing import Any, get_args
 import streamlit as st
 from streamlit.delta_generator import DeltaGenerator
 
-from gpcore.errors import DatasetError
+from gpcore.errors import DatasetError, GpcoreError
 from gpcore.instance import Instance
-from gpcore.recipe import FOLDER_PREFIX, HEAD_LABELS, RECIPE_WORDS, RECIPES, DatasetName, Recipe, TrunkName
+from gpcore.recipe import FOLDER_PREFIX, HEAD_LABELS, RECIPE_WORDS, RECIPES, DatasetName, Recipe, TrunkName, folder_settings
+from ui.train.folder_check import show_folder, with_options
 
 FIELDS: dict[str, Field] = {spec.name: spec for spec in dataclasses.fields(Recipe)}
 
@@ -57,6 +59,8 @@ def ask_for_recipes() -> DeltaGenerator:
     st.caption(RECIPE_WORDS[start.name])
     _ask("dataset", start)
     _suit_to_folder(start)
+    with contextlib.suppress(GpcoreError):  # which the button says
+        show_folder(as_dataset(str(st.session_state.get(_key(start, "dataset"), start.dataset))))
     for field, column in zip(SHORT[1:], st.columns(2), strict=True):
         with column:
             _ask(field, start)
@@ -101,7 +105,7 @@ def chosen_recipes() -> list[Recipe]:
     start = RECIPES[st.session_state["new-recipe"]]
     asked = [field for field in FIELDS if field not in ("name", "pool")]
     values = {field: st.session_state.get(_key(start, field), getattr(start, field)) for field in asked}
-    values["dataset"] = as_dataset(values["dataset"])
+    values["dataset"] = with_options(as_dataset(values["dataset"]))
     return [start.but(**values, pool=pool) for pool in st.session_state["new-pools"]]
 
 
@@ -111,13 +115,14 @@ def as_dataset(asked: str) -> str:
     Raises:
         DatasetError: the folder is not there, or not one that visitors may name.
     """
-    path = Path(asked.removeprefix(FOLDER_PREFIX)).expanduser()
+    path = folder_settings(FOLDER_PREFIX + asked.removeprefix(FOLDER_PREFIX))[0]
     if asked.startswith((FOLDER_PREFIX, "/", "~")):
         Instance.read().check_dataset(f"{FOLDER_PREFIX}{path}")
-    if path.is_dir():
+    if asked not in get_args(DatasetName) and Path(path).is_dir():
+        Instance.read().check_dataset(f"{FOLDER_PREFIX}{path}")
         return f"{FOLDER_PREFIX}{path}"
     if asked.startswith(FOLDER_PREFIX):
-        raise DatasetError(f"There is no folder {path.absolute()}: give the path of one with a sub-folder per class.")
+        raise DatasetError(f"There is no folder {path}: give the path of one with a sub-folder per class.")
     return asked
 
 

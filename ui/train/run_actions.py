@@ -1,9 +1,7 @@
 """The actions on runs on the Train page: choose, stop, resume, extend, repeat, rename and delete them."""
 
-import tempfile
 from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager
-from pathlib import Path
 from typing import Any, get_args
 
 import pandas as pd
@@ -11,7 +9,7 @@ import streamlit as st
 
 from gpcore.errors import GpcoreError
 from gpcore.instance import Instance
-from gpcore.recipe import Pool
+from gpcore.recipe import Pool, shown_dataset
 from gpcore.runs import launcher
 from gpcore.runs.records import RunRecord
 from gpcore.runs.run import Run
@@ -103,14 +101,11 @@ def show_ways_on(run: RunRecord, twin: RunRecord) -> None:
 
 
 def as_onnx(record: RunRecord) -> bytes:
-    """Returns a trained run's network as an ONNX file."""
-    from gpcore.nets.onnx import write_onnx  # it imports PyTorch's exporter, which nothing else here needs
+    """Returns a run's last network as the content of an ONNX file."""
+    from gpcore.nets.onnx import onnx_bytes  # it imports PyTorch's exporter, which nothing else here needs
 
     run = Run(stores.own_store(), record)
-    with tempfile.TemporaryDirectory() as folder:
-        path = Path(folder) / "network.onnx"
-        write_onnx(run.network(), run.image_shape, path)
-        return path.read_bytes()
+    return onnx_bytes(run.network(), run.recipe, run.classes, run.image_shape)
 
 
 def _button(run: RunRecord, title: str, icon: str, action: Callable[[Store, str], object], help_: str) -> None:
@@ -224,7 +219,7 @@ def show_table(records: Sequence[RunRecord]) -> None:
             "status": run.status,
             "pooling": run.recipe.pool.upper(),
             "recipe": run.recipe.name,
-            "dataset": run.recipe.dataset,
+            "dataset": shown_dataset(run.recipe.dataset),
             "epochs": f"{run.epochs_done} / {run.recipe.epochs}",
             "accuracy": run.last.validation_accuracy if run.last else None,
             "best": run.best_accuracy,
