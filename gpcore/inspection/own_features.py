@@ -8,7 +8,8 @@ from jaxtyping import Float
 from torch import Tensor, nn
 from torch.nn import functional
 
-from gpcore.data.datasets import Dataset, Split, list_folder
+from gpcore.data.datasets import Dataset, Split
+from gpcore.data.folder_layout import list_folder
 from gpcore.data.pictures import pictures
 from gpcore.errors import DatasetError
 from gpcore.inspection.images import Preparation
@@ -61,10 +62,12 @@ def of_folder(inside: Inside, folder: Path, cache: Path, tell: Tell) -> Dataset:
     Raises:
         DatasetError: the folder can't be read, or there is no room for its features.
     """
+    folder = folder.absolute()
     listed = list_folder(folder)
     if inside.transform is not inside.preparation:  # a user's function: its changes can't be detected, so nothing is stored
         parts = [
-            [inside.features([path for path, _ in part]) for part in _batches(files)] for files in (listed.train, listed.test)
+            [inside.features([str(path) for path, _ in part]) for part in _batches(files)]
+            for files in (listed.train, listed.test)
         ]
         labels = [torch.tensor([label for _, label in files]) for files in (listed.train, listed.test)]
         train, test = (Split(torch.cat(part).half(), own) for part, own in zip(parts, labels, strict=True))
@@ -109,5 +112,5 @@ def _split(inside: Inside, loader: Batches) -> Split:
     return Split(torch.cat(features), torch.cat(labels))
 
 
-def _batches(files: Sequence[tuple[str, int]], size: int = 32) -> list[Sequence[tuple[str, int]]]:
+def _batches(files: Sequence[tuple[Path, int]], size: int = 32) -> list[Sequence[tuple[Path, int]]]:
     return [files[start : start + size] for start in range(0, len(files), size)]
