@@ -17,6 +17,7 @@ multiplications of a training step at the speed of this processor's matrix produ
 import argparse
 import multiprocessing
 import os
+import platform
 import statistics
 import subprocess
 import sys
@@ -51,6 +52,28 @@ def seconds(work: Callable[[], object]) -> float:
     return time.perf_counter() - started
 
 
+def conditions() -> str:
+    """The processor, threads and versions of a measurement, with a warning if the machine is busy."""
+    cpuinfo = Path("/proc/cpuinfo")
+    text = cpuinfo.read_text() if cpuinfo.is_file() else ""
+    models = [line.split(":")[1].strip() for line in text.splitlines() if line.startswith("model name")]
+    busy = os.getloadavg()[0] if hasattr(os, "getloadavg") else 0.0
+    warning = f"; WARNING: load {busy:.1f} before the start, other work distorts these figures" if busy > 0.5 else ""
+    processor = models[0] if models else platform.processor()
+    return f"{processor}, {torch.get_num_threads()} threads of {os.cpu_count()} cores, PyTorch {torch.__version__}{warning}"
+
+
+def plain_seconds(pool: str) -> float:
+    """`plain_epoch` in a fresh process with PyTorch's own choice of threads; start and imports are not counted."""
+    with multiprocessing.get_context("spawn").Pool(1) as process:
+        return process.apply(_timed_plain_epoch, (pool,))
+
+
+def _timed_plain_epoch(pool: str) -> float:
+    assert torch.get_num_threads() > 1 or os.cpu_count() == 1, "the baseline needs all its threads"
+    return seconds(lambda: plain_epoch(pool))
+
+
 def plain_epoch(pool: str) -> None:
     """An epoch of the article's recipe in plain PyTorch, both accuracies included."""
     model = article.network(article.KERNELS[pool])
@@ -78,14 +101,17 @@ def epoch(options: argparse.Namespace) -> None:
         both = {each: [ARTICLE.but(pool=name, epochs=1, precision=each) for name in POOLS] for each in precisions}
         pool.map(trained, [recipe.but(train_images=640) for recipes in both.values() for recipe in recipes], chunksize=1)
         for _ in range(options.rounds):
-            times[PLAIN].append(sum(seconds(lambda name=name: plain_epoch(name)) for name in POOLS))
+            times[PLAIN].append(sum(map(plain_seconds, POOLS)))
             for each, recipes in both.items():
                 times[f"ours, {each}"].append(seconds(lambda recipes=recipes: pool.map(trained, recipes, chunksize=1)))
             print("  " + ", ".join(f"{name}: {values[-1]:.1f} s" for name, values in times.items()), flush=True)
     for name, values in times.items():
         quotients = [plain / other for plain, other in zip(times[PLAIN], values, strict=True)]
         took, faster = statistics.median(values), statistics.median(quotients)
-        print(f"one epoch of GAP and GMP, {name}: {took:.1f} s, {faster:.2f} times as fast")
+        print(
+            f"one epoch of GAP and GMP, {name}: {took:.1f} s ({min(values):.1f} to {max(values):.1f}), "
+            f"{faster:.2f} times as fast ({min(quotients):.2f} to {max(quotients):.2f})"
+        )
     medians = {name: statistics.median(values) for name, values in times.items()}
     draw(options, "epoch", "seconds for one epoch of GAP and GMP, all accuracies included", medians)
 
@@ -110,7 +136,7 @@ def draw(options: argparse.Namespace, name: str, title: str, values: dict[str, f
 
 def sprint(options: argparse.Namespace) -> None:
     """The article's accuracy, and how many of these runs its 60 epochs would take the time of."""
-    loop = statistics.median(seconds(lambda: plain_epoch("gap")) for _ in range(options.rounds))
+    loop = statistics.median(plain_seconds("gap") for _ in range(options.rounds))
     accuracies, times = [], []
     for seed in range(options.seeds):
         recipe = SPRINT.but(seed=seed)
@@ -221,6 +247,8 @@ def main() -> None:
     parser.add_argument("--seeds", type=int, default=10)
     parser.add_argument("--charts", type=Path, help="also draw them, as SVG in this folder")
     options = parser.parse_args()
+    os.environ.pop("OMP_NUM_THREADS", None)  # or the processes started here would have no choice
+    print(conditions(), flush=True)
     for name in options.what or MEASUREMENTS:
         MEASUREMENTS[name](options)
 

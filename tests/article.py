@@ -60,7 +60,6 @@ def measured(model: nn.Module, batches: DataLoader) -> tuple[list[float], float]
         for images, labels in batches:
             outputs: Tensor = torch.sigmoid(model(images))
             losses.append(criterion(outputs, labels).item())
-            answers = [row.index(max(row)) for row in outputs.tolist()]
-            right += sum(answer == label for answer, label in zip(answers, labels.tolist(), strict=True))
+            right += int((outputs.argmax(1) == labels).sum())
             count += len(labels)
     return losses, right / count

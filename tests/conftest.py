@@ -37,7 +37,10 @@ NO_CHROMIUM = (
 SERVER_LOGS: dict[Path, int] = {}
 """What the servers of this session wrote, and how much of it has been looked at."""
 
-torch.set_num_threads(1)  # tests run side by side, one on each core
+
+def pytest_configure() -> None:
+    """Computes on one thread, since tests run side by side; not on import, since benchmarks import this file too."""
+    torch.set_num_threads(1)
 
 
 @pytest.fixture(params=["AVX2", "AVX512"])
