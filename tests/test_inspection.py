@@ -20,6 +20,7 @@ from torch.nn import functional
 import gpcore
 from gpcore.errors import DatasetError, GpcoreError, ImageError, InsightError, RecipeError
 from gpcore.nets.pooling import LogSumExpPool
+from gpcore.nets.trunks import load_network
 
 EXACT, FEATURES, LINEARISED = "exact", "features exact, classes linearised", "linearised"
 
@@ -444,3 +445,17 @@ def test_heads_without_a_meaning_and_without_a_name(study, folder):
         gpcore.which_pooling(inside, [], progress=False)
     with pytest.raises(DatasetError, match="24 images of 1 classes: give two classes or more"):
         gpcore.which_pooling(inside, [(batches[0][0], torch.zeros(24))], progress=False)
+
+
+def test_a_network_that_has_learnt_adds_up_on_real_photographs():
+    paths = sorted((ROOT / "data" / "clothes" / "test").glob("*/*.jpg"))[::200]
+    model = load_network("efficientnet-lite0").eval()
+    inside = gpcore.inspect(model)
+    assert inside.found.is_exact
+    assert inside.found.shape == (1280, 7, 7)
+    for path in paths:
+        found = inside.evidence(path)
+        with torch.no_grad():
+            own = model(inside.batch(path))[0]
+        assert (found.totals - own).abs().max() < 1e-4 * own.abs().max()
+        assert found.maps.shape == (1000, 7, 7)

@@ -155,7 +155,14 @@ def _stages(network: nn.Module, side: int) -> list[nn.Module]:
 
 @functools.lru_cache(maxsize=4)
 def load_trunk(name: str) -> Trunk:
-    """A pretrained trunk, loaded once in a process.
+    """A pretrained trunk, loaded once in a process; raises as `load_network`."""
+    network: Any = load_network(name)
+    side = network.pretrained_cfg["input_size"][-1] if name.startswith(TIMM_PREFIX) else TRUNKS[name].side
+    return Trunk(name, network, side)
+
+
+def load_network(name: str) -> nn.Module:
+    """A pretrained network as a whole, with the pooling and the classifier that it was trained with.
 
     Raises:
         TrunkError: there is no such network, or its weights can't be had or are damaged.
@@ -165,8 +172,7 @@ def load_trunk(name: str) -> Trunk:
     except ImportError as error:
         raise TrunkError(f"trunk is {name!r}, which needs timm: install it with pip install timm.") from error
     if name.startswith(TIMM_PREFIX):
-        network: Any = _from_timm(timm, name)
-        return Trunk(name, network, network.pretrained_cfg["input_size"][-1])
+        return _from_timm(timm, name)
     packaged = TRUNKS[name]
     network = timm.create_model(packaged.architecture, pretrained=False)
     # The package's names are older than timm's; order and shapes are the same.
@@ -175,7 +181,7 @@ def load_trunk(name: str) -> Trunk:
     if [each.shape for each in tensors] != [each.shape for each in own.values()]:
         raise TrunkError(f"The weights in {packaged.package} belong to another network: install it again.")
     network.load_state_dict(dict(zip(own, tensors, strict=True)))
-    return Trunk(name, network, packaged.side)
+    return network
 
 
 def _weights_of(packaged: Packaged) -> dict[str, Tensor]:
@@ -205,7 +211,10 @@ def _from_timm(timm: Any, name: str) -> nn.Module:
     if file and not Path(file).is_file():
         raise TrunkError(f"trunk is {name!r}: there is no file {Path(file).absolute()}: give the path of a safetensors file.")
     if file and Path(file).suffix != ".safetensors":
-        raise TrunkError(f"trunk is {name!r}: only safetensors files are read: save the weights as one.")
+        raise TrunkError(
+            f"trunk is {name!r}: only safetensors files are read, since a pickle can run any code. Convert a file that "
+            "you trust: `safetensors.torch.save_file(torch.load(FILE, weights_only=True), 'weights.safetensors')`."
+        )
     overlay = {"file": file} if file else None
     try:
         return timm.create_model(architecture, pretrained=True, pretrained_cfg_overlay=overlay)
