@@ -33,7 +33,7 @@ def photographs(folder, each):
     """Some of the photographs that ship, of three classes."""
     for name in ("dress", "hat", "pants"):
         (folder / name).mkdir(parents=True)
-        for path in sorted((ROOT / "data" / "clothes" / "train" / name).glob("*.jpg"))[:each]:
+        for path in sorted((ROOT / "data" / "clothes" / "train" / name).glob("*.webp"))[:each]:
             shutil.copy(path, folder / name)
 
 
