@@ -15,7 +15,7 @@ SMALLER = {
     "which_pooling_for_my_folder": {
         'POOLS, SEEDS = "all", 10': 'POOLS, SEEDS = ["gap", "gmp"], 1',
         'ROOT / "data" / "clothes"': "Path('folder')",
-        'cache=ROOT / "data"': "cache=Path('folder')",
+        'cache=ROOT / "data"': "cache=Path('cache')",
     },
 }
 """What each notebook's cells say, and what they say in the test."""

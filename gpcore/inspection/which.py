@@ -10,14 +10,14 @@ import rich.progress
 from torch import nn
 
 from gpcore.data.datasets import Dataset
-from gpcore.errors import RecipeError
+from gpcore.errors import RecipeError, TrainingError
 from gpcore.figures.seed_rows import over_seeds
 from gpcore.inspection.inspected import Inside, inspect
 from gpcore.inspection.own_features import Batches, of_folder, of_loader
 from gpcore.inspection.swapped import Headed
 from gpcore.recipe import HEAD_LABELS, PHOTOGRAPHS, TIMM_PREFIX, Pool, Recipe
 from gpcore.training.evaluate import on_all_cores
-from gpcore.training.fit import EpochDone, TrainingError, fit_together
+from gpcore.training.fit import EpochDone, fit_together
 from gpcore.training.state import TrainingState
 from gpcore.verdicts.standings import VerdictTable, verdict_tables
 
@@ -168,13 +168,12 @@ def _trained(recipes: Sequence[Recipe], dataset: Dataset, inside: Inside, done: 
     device = next(inside.model.parameters()).device
     states = [TrainingState.fresh(recipe, dataset, device) for recipe in recipes]
     accuracies = [0.0] * len(recipes)
-    for events in fit_together(recipes, dataset, states):
-        for place, event in enumerate(events):
-            if isinstance(event, TrainingError):
-                raise event
-            if isinstance(event, EpochDone):
-                accuracies[place] = event.validation.accuracy
-                done()
+    for run, event in fit_together(recipes, dataset, states):
+        if isinstance(event, TrainingError):
+            raise event
+        if isinstance(event, EpochDone):
+            accuracies[run] = event.validation.accuracy
+            done()
     return [
         TrainedHead(recipe.pool, accuracy, state.network.head, inside)
         for recipe, accuracy, state in zip(recipes, accuracies, states, strict=True)
