@@ -11,7 +11,8 @@ it, in bfloat16. They take turns, and medians count, also of the quotients of a 
 how often that goes into 60 epochs of the plain loop. `evaluation`: 10,000 test images, counted and as class maps. `limit`: the
 multiplications of a training step at the speed of this processor's matrix product, which no convolution is faster than.
 `memory`: the effect of keeping freed memory in the process (training/allocator.py).
-`gpu`, where there is one: 60 epochs of GAP and GMP as one, and a few epochs of 1 and of 32 runs.
+`gpu`, where there is one: 60 epochs of GAP and GMP as one, an epoch of 1, 2, 8 and 32 runs in each precision, and how far the
+losses of 100 steps are from the processor's.
 """
 
 import argparse
@@ -36,7 +37,7 @@ from gpcore.nets.convnet import ConvNet
 from gpcore.recipe import ARTICLE, SPRINT, Recipe
 from gpcore.runs.run import open_run
 from gpcore.training.evaluate import evaluate, one_thread
-from gpcore.training.fit import EpochDone, fit, fit_together
+from gpcore.training.fit import BatchesDone, EpochDone, fit, fit_together
 from gpcore.training.state import TrainingState
 
 DATA = Path("data")
@@ -223,11 +224,22 @@ def gpu(options: argparse.Namespace) -> None:
     together([ARTICLE.but(pool=pool, epochs=1) for pool in POOLS], dataset)
     took = together([ARTICLE.but(pool=pool) for pool in POOLS], dataset)
     print(f"60 epochs of GAP and GMP: {took:.1f} s on {torch.cuda.get_device_name()}")
-    one, several = (
-        together([ARTICLE.but(pool=pool, seed=seed, epochs=3) for seed in range(count) for pool in pools], dataset)
-        for count, pools in ((1, POOLS[:1]), (16, POOLS))
-    )
-    print(f"3 epochs of 1 run: {one:.1f} s, of 32 runs: {several:.1f} s, {several / one:.1f} times as long")
+    for precision in ("float32", "tf32", "bfloat16"):
+        for count in (1, 2, 8, 32):
+            chosen = [ARTICLE.but(pool=POOLS[run % 2], seed=run // 2, epochs=2, precision=precision) for run in range(count)]
+            print(f"an epoch of {count} runs, {precision}: {together(chosen, dataset) / 2:.2f} s", flush=True)
+        for pool in POOLS:
+            recipe = ARTICLE.but(pool=pool, epochs=1, train_images=6400, precision=precision)
+            cpu, cuda = (first_losses(recipe.but(precision=own), dataset, device) for own, device in
+                         (("float32", "cpu"), (precision, "cuda")))  # fmt: skip
+            most = max(abs(one - other) for one, other in zip(cpu, cuda, strict=True))
+            print(f"{pool}, {precision}: 100 losses differ from the processor's in float32 by {most:.4f} at most", flush=True)
+
+
+def first_losses(recipe: Recipe, dataset: Dataset, device: str) -> list[float]:
+    """The losses of an epoch's steps."""
+    events = fit(recipe, dataset, TrainingState.fresh(recipe, dataset, torch.device(device)))
+    return [loss for event in events if isinstance(event, BatchesDone) for loss in event.losses]
 
 
 def together(recipes: list[Recipe], dataset: Dataset) -> float:
