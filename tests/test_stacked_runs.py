@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 import tiny
+import torch
 
 from gpcore.runs import stacked_runs
 from gpcore.runs.stacked_runs import Together
@@ -84,3 +85,17 @@ def test_what_is_wrong_with_the_data_is_what_every_run_says(store, images, tmp_p
     run_through(store, asked, 2)
     assert {run.status for run in store.runs()} == {"failed"}
     assert all("training images" in run.error for run in store.runs())
+
+
+def test_a_crew_that_the_memory_has_no_room_for_is_trained_in_halves(store, images, crews, monkeypatch):
+    fitting = stacked_runs.fit_together
+
+    def crowded(recipes, dataset, states):
+        if len(recipes) > 2:
+            raise torch.OutOfMemoryError("CUDA out of memory")
+        return fitting(recipes, dataset, states)
+
+    monkeypatch.setattr(stacked_runs, "fit_together", crowded)
+    run_through(store, study(images, 1), 4)
+    assert crews == [4, 2, 2]
+    assert {run.status for run in store.runs()} == {"finished"}
