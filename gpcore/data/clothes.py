@@ -1,4 +1,4 @@
-"""Makes the dataset `clothes` of a folder of photographs: `python -m gpcore.data.clothes SOURCE data/clothes`.
+"""Creates the dataset `clothes` from a folder of photographs: `python -m gpcore.data.clothes SOURCE data/clothes`.
 
 The photographs become squares of `SIDE` pixels, as a pretrained network takes them, in WebP, whose files are half as large as
 JPEG's at the same accuracy. Every fifth of a class is a test photograph.

@@ -50,7 +50,7 @@ class Split:
 class Dataset:
     """A training split, a test split and the names of the classes, in the order of their labels.
 
-    `notes` tell, in whole sentences, what was done to the pictures of a folder, and what was left out.
+    `notes` are sentences on changes to the pictures of a folder, and on files that were left out.
     """
 
     name: str
@@ -72,9 +72,9 @@ def scaled(
 
 
 def load_dataset(name: str, root: Path, progress: Progress = no_progress) -> Dataset:
-    """A dataset by its name; what can be downloaded and is not under `root` yet is downloaded, verified and kept there.
+    """Loads a dataset by its name; if it is missing under `root`, it is downloaded, verified and kept there, where possible.
 
-    `progress` is called with how many pictures of a folder have been read, and how many there are.
+    `progress` is called with the number of pictures of a folder that have been read, and their total.
 
     Raises:
         DatasetError: unknown, missing, damaged, or the folder holds no images.
@@ -90,14 +90,14 @@ def load_dataset(name: str, root: Path, progress: Progress = no_progress) -> Dat
 
 
 def test_split_only(name: str, root: Path) -> Dataset:
-    """The dataset without its training images, for whoever only looks and never trains: a fraction of the memory."""
+    """Returns the dataset without its training images, for evaluation: it takes a fraction of the memory."""
     dataset = load_dataset(name, root)
     none = dataset.train.first(0)
     return dataclasses.replace(dataset, train=Split(none.images.clone(), none.labels.clone()))
 
 
 def read_folder(folder: Path, size: int | None = None, skip_broken: bool = False, progress: Progress = no_progress) -> Dataset:
-    """The pictures of a folder, as `folders.read_pictures` reads them; raises DatasetError as that does."""
+    """Returns the pictures of a folder from `folders.read_pictures`; raises DatasetError as that does."""
     found = read_pictures(folder, size, skip_broken=skip_broken, progress=progress)
     count = len(found.layout.train)
     splits = Split(found.images[:count], found.labels[:count]), Split(found.images[count:], found.labels[count:])
@@ -105,7 +105,7 @@ def read_folder(folder: Path, size: int | None = None, skip_broken: bool = False
 
 
 def _grey_digits(source: str, titles: tuple[str, ...]) -> Callable[[str, Path], Dataset]:
-    """How to read a dataset in MNIST's file format."""
+    """Returns a function that reads a dataset in MNIST's file format."""
 
     def read(name: str, root: Path) -> Dataset:
         train, test = (_read_split(name, source, root, train, len(titles)) for train in (True, False))
@@ -115,7 +115,7 @@ def _grey_digits(source: str, titles: tuple[str, ...]) -> Callable[[str, Path], 
 
 
 def _read_split(name: str, source: str, root: Path, train: bool, classes: int) -> Split:
-    """A split in MNIST's file format: read here where it lies unpacked, since torchvision takes two seconds to import."""
+    """Reads a split in MNIST's file format, without torchvision if it is unpacked, since that takes two seconds to import."""
     with contextlib.suppress(*UNREADABLE, OSError):
         part = root / source / "raw" / ("train" if train else "t10k")
         images, labels = _read_idx(f"{part}-images-idx3-ubyte", 3), _read_idx(f"{part}-labels-idx1-ubyte", 1)
@@ -125,7 +125,7 @@ def _read_split(name: str, source: str, root: Path, train: bool, classes: int) -
 
 
 def _checked(name: str, split: Split, classes: int) -> Split:
-    """The split, if every image has a label of a class that there is."""
+    """Returns the split if every image has a valid label."""
     if len(split.images) != len(split.labels):
         raise DatasetError(
             f"The files of {name} hold {len(split.images):,} images but {len(split.labels):,} labels: get them again."
@@ -141,7 +141,7 @@ def _checked(name: str, split: Split, classes: int) -> Split:
 def _read_idx(path: str, sides: int) -> Tensor:
     """An array in MNIST's file format: two zeros, its type (8 for bytes), the number of its sides, the sides, the bytes."""
     packed = Path(f"{path}.gz")
-    if not Path(path).exists() and packed.exists() and not os.access(packed.parent, os.W_OK):  # where nothing can be unpacked
+    if not Path(path).exists() and packed.exists() and not os.access(packed.parent, os.W_OK):  # if it can't be unpacked
         content = np.frombuffer(bytearray(gzip.decompress(packed.read_bytes())), np.uint8)
     else:
         content = np.fromfile(path, np.uint8)
@@ -162,11 +162,11 @@ def _read_cifar10(name: str, root: Path) -> Dataset:
 
 
 CANVAS_TRAINING_IMAGES = 20_000
-"""Of so many of the training items canvases are made: a third, since an image of 64×64 takes five times as long to learn."""
+"""Training items on canvases: a third of all, since an image of 64×64 takes five times as long to train on."""
 
 
 def _draw_canvases(name: str, root: Path) -> Dataset:
-    """FashionMNIST's items on canvases, those of the test split among clutter from the test split."""
+    """Returns FashionMNIST's items on canvases; the test split's clutter comes from test images."""
     try:
         percent, pieces = canvas_settings(name)
     except RecipeError as error:
@@ -182,12 +182,12 @@ PHOTO_FOLDERS = ("clothes",)
 
 
 def _read_photographs(name: str, root: Path) -> Dataset:
-    """Photographs as they lie there, all of one size."""
+    """Reads photographs that all have one size."""
     return dataclasses.replace(read_folder(photo_folder(name, root)), name=name)
 
 
 def photo_folder(name: str, root: Path) -> Path:
-    """Where the photographs of a dataset lie; DatasetError if they don't."""
+    """Returns the folder of a dataset's photographs; raises DatasetError if it is missing."""
     if not (root / name).is_dir():
         raise DatasetError(
             f"The dataset {name} is not in {root.absolute()}: it ships with the project, in data/{name}: copy it there, or "
@@ -211,14 +211,14 @@ DATASETS: dict[DatasetName, Callable[[str, Path], Dataset]] = {
 
 
 UNREADABLE = (RuntimeError, ValueError, AssertionError, EOFError)
-"""What torchvision raises for files that are not there, or of which a part is missing."""
+"""torchvision's errors for missing or incomplete files."""
 
 
 def _from_torchvision(name: str, source: str, root: Path, train: bool) -> Any:
-    """The torchvision dataset of class `source`, unpacked or downloaded first where that is needed.
+    """Returns the torchvision dataset of class `source`, unpacked or downloaded first if needed.
 
-    torchvision unpacks in place: a second process may see half a file, and one that was killed leaves it behind. Half a
-    file can't be read; whoever meets one waits for whoever unpacks, tries again, and only then unpacks anew.
+    torchvision unpacks in place: a second process may see half a file, and a killed one leaves it behind. If a file can't be
+    read, this waits for another process that unpacks, tries again, and only then unpacks it again.
     """
     from torchvision import datasets as vision
 
@@ -237,7 +237,7 @@ def _from_torchvision(name: str, source: str, root: Path, train: bool) -> Any:
 
 @contextlib.contextmanager
 def _missing(name: str, source: str, root: Path) -> Iterator[None]:
-    """Turn everything that can go wrong while files are read or fetched into one sentence."""
+    """Turns every error while files are read or downloaded into one sentence."""
     folder = root / source / "raw"
     try:
         yield

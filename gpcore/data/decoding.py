@@ -1,4 +1,4 @@
-"""Any bytes that claim to be a picture, as pixels: limited before anything is unpacked, one clear sentence for the rest.
+"""Decodes any bytes into pixels: checks limits before it unpacks anything, and refuses everything else with one sentence.
 
 photo = decode(path.read_bytes(), path.name)
 photo.pixels  # uint8 (height, width, 3)
@@ -26,30 +26,30 @@ from jaxtyping import UInt8
 from gpcore.errors import ImageError
 
 UNSAFE = {"EPS", "WMF", "BUFR", "GRIB", "HDF5", "MPEG"}
-"""What Pillow would open by starting another program, by the operating system, or not at all."""
+"""Formats that Pillow opens with another program, with the operating system, or not at all."""
 
 GUESSED = ("TGA", "SPIDER", "PCD", "IPTC")
-"""Formats without a mark of their own in the first bytes: tried last."""
+"""Formats without a signature in their first bytes, which are tried last."""
 
 READABLE = "JPEG, PNG, WebP, AVIF, HEIC, GIF, TIFF, JPEG 2000 or BMP"
 
 MAX_BYTES = 20 * 2**20
-"""The largest file that is looked at: 20 MiB."""
+"""The largest file that is opened: 20 MiB."""
 
 MAX_PIXELS = 64_000_000
 """The most pixels that are ever unpacked: 64 megapixels, enough for the largest ordinary phone photographs."""
 
 MAX_PIXELS_WHOLE = 24_000_000
-"""The same for all formats but JPEG, which alone can be unpacked at a fraction of its size."""
+"""The limit for all formats except JPEG, which can be unpacked at a fraction of its size."""
 
 MIN_SIDE = 8
 """Pixels along the shorter side below which nothing can be recognised."""
 
 MAX_ASPECT = 20.0
-"""How many times longer than wide a picture may be."""
+"""The greatest ratio of a picture's sides."""
 
 WORKING_SIDE = 640
-"""Pixels along the longer side that a photograph is reduced to: all that is ever shown, and far more than 28."""
+"""Pixels along the longer side of a reduced photograph: enough for display, and far more than 28."""
 
 KNOWN_STRANGERS = (
     (b"<svg", "is an SVG drawing, not a photograph: export it as PNG"),
@@ -57,19 +57,19 @@ KNOWN_STRANGERS = (
 )
 
 LIGHT = 192
-"""Mean brightness from which an object on transparency is shown over black: over white it could hardly be seen."""
+"""Mean brightness from which a transparent object is shown on black: on white it would hardly be visible."""
 
 ORIENTATION = 274
-"""The EXIF tag that says how the camera was held."""
+"""The EXIF tag for the camera's orientation."""
 
 
 @dataclass(frozen=True)
 class Photo:
-    """A picture as it is meant to be seen.
+    """A picture in its intended orientation and colours.
 
     `pixels` (height, width, 3) are its colours, `opaque` (height, width) is False where it was transparent (there `pixels`
-    are white, or black around a light object), and None for a picture without transparency. `notes` tell, in whole sentences,
-    what had to be ignored; `oriented` is whether its EXIF block says how the camera was held.
+    are white, or black around a light object), and None for a picture without transparency. `notes` are
+    sentences on what was ignored; `oriented` is whether its EXIF block has the camera's orientation.
     """
 
     name: str
@@ -104,7 +104,7 @@ def read_bytes(path: Path, at_most: int = MAX_BYTES) -> bytes:
 
 
 def _not_waiting(path: str, flags: int) -> int:
-    """Opens a file without waiting for a writer, as a named pipe would make it; and nothing but a regular file."""
+    """Opens a regular file, and refuses others, such as a named pipe, which would wait for a writer."""
     number = os.open(path, flags | getattr(os, "O_NONBLOCK", 0))
     if not stat.S_ISREG(os.fstat(number).st_mode):
         os.close(number)
@@ -115,15 +115,15 @@ def _not_waiting(path: str, flags: int) -> int:
 def decode(data: bytes, name: str, side: int = WORKING_SIDE, at_most: int = MAX_BYTES, allow_blank: bool = False) -> Photo:
     """Returns the picture in `data`: turned upright as its EXIF block says, in 8-bit colour, at most `side` pixels long.
 
-    This is the one way from a file to pixels, for photographs and for folders. The size is known from the header before a
+    This is the only decoder, for photographs and for folders. The size is known from the header before a
     single pixel is unpacked; JPEG files are unpacked at a fraction of their resolution, which makes a 12-megapixel photograph
     about ten times faster. Of several pictures in a file the first one is taken. A smaller picture is not enlarged.
 
     Args:
         data: the file's content.
-        name: what messages call it.
+        name: its name in messages.
         side: pixels along the longer side, at most.
-        at_most: bytes of the largest file that is looked at.
+        at_most: bytes of the largest file that is opened.
         allow_blank: whether a picture of one colour is returned, not refused.
 
     Raises:
@@ -133,7 +133,7 @@ def decode(data: bytes, name: str, side: int = WORKING_SIDE, at_most: int = MAX_
     if len(data) > at_most:
         raise ImageError(f"{shown} is larger than {at_most >> 20} MiB: reduce it, or send it as JPEG.")
     with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # Pillow warns of what is checked here, and of metadata that nobody needs
+        warnings.simplefilter("ignore")  # Pillow warns about limits that are checked here, and about unused metadata
         image = _opened(io.BytesIO(data), shown)
         _check_shape(image, shown)
         several = image.format != "MPO" and _has_several(image)  # an MPO is a phone's photograph with a second one behind it
@@ -151,7 +151,7 @@ def decode(data: bytes, name: str, side: int = WORKING_SIDE, at_most: int = MAX_
 
 
 def shown_name(name: str) -> str:
-    """The last part of a file's name, without what a terminal, a page or a path could take for something else.
+    """Returns the last part of a file's name, without characters that have a meaning for a terminal, a page or a path.
 
     >>> shown_name("../../etc/<b>shoe</b>.png")
     'b_.png'
@@ -191,12 +191,12 @@ def read_size(path: Path) -> tuple[int, int]:
 
 
 def _opened(file: io.BufferedIOBase, name: str) -> PIL.Image.Image:
-    """The picture's header, read and understood; nothing is unpacked yet."""
+    """Reads the picture's header; nothing is unpacked yet."""
     try:
         return PIL.Image.open(file, formats=formats())  # type: ignore[arg-type]  # it only reads and seeks
     except PIL.Image.DecompressionBombError as error:
         raise ImageError(_too_many_pixels(name)) from error
-    except Exception as error:  # a decoder's ways to fail on arbitrary bytes can't be listed
+    except Exception as error:  # decoders fail on arbitrary bytes with any kind of error
         file.seek(0)
         start = file.read(1024)
         known = next((text for mark, text in KNOWN_STRANGERS if mark in start), None)
@@ -229,7 +229,7 @@ def _too_many_pixels(name: str, size: tuple[int, int] | None = None, most: int =
 
 
 def _unpacked(image: PIL.Image.Image, name: str, side: int) -> PIL.Image.Image:
-    """The pixels, at a size not much above `side`."""
+    """Returns the pixels, at a size not much above `side`."""
     try:
         image.draft(None, (side, side))  # JPEG only: skip the finest frequencies instead of unpacking them
         image.load()
@@ -241,7 +241,7 @@ def _unpacked(image: PIL.Image.Image, name: str, side: int) -> PIL.Image.Image:
 
 
 def _upright(image: PIL.Image.Image, name: str) -> tuple[PIL.Image.Image, tuple[str, ...], bool]:
-    """The image turned as the camera was held."""
+    """Returns the image turned upright."""
     try:
         return PIL.ImageOps.exif_transpose(image), (), ORIENTATION in image.getexif()
     except Exception:  # see _opened
@@ -249,7 +249,7 @@ def _upright(image: PIL.Image.Image, name: str) -> tuple[PIL.Image.Image, tuple[
 
 
 def _as_colours(image: PIL.Image.Image, side: int) -> tuple[np.ndarray, np.ndarray | None]:
-    """8-bit colours, and where the image is opaque if it knows transparency."""
+    """Returns 8-bit colours, and the opaque part of an image with transparency."""
     image = _in_rgb(image)
     transparent = image.mode == "RGBA"
     if max(image.size) > side:
@@ -267,7 +267,7 @@ def _as_colours(image: PIL.Image.Image, side: int) -> tuple[np.ndarray, np.ndarr
 
 
 def _in_rgb(image: PIL.Image.Image) -> PIL.Image.Image:
-    """The image with 8 bits a colour, as RGBA where it knows transparency."""
+    """Returns the image with 8 bits per colour, as RGBA if it has transparency."""
     if image.mode.startswith("I") or image.mode == "F":  # which Pillow would clip to 255
         image = PIL.Image.fromarray(_in_bytes(np.asarray(image), image.mode))
     if image.mode in ("CMYK", "LAB"):
@@ -288,7 +288,7 @@ def _in_bytes(levels: np.ndarray, mode: str) -> np.ndarray:
 
 
 def _by_profile(image: PIL.Image.Image) -> PIL.Image.Image:
-    """Printing colours (CMYK) by the profile that the file brings, if it is one; and Lab colours."""
+    """Converts printing colours (CMYK), with the file's profile if it has one, and Lab colours."""
     profile = image.info.get("icc_profile")
     with contextlib.suppress(PIL.ImageCms.PyCMSError, OSError, ValueError):
         source: Any

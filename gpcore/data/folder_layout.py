@@ -1,4 +1,4 @@
-"""Which files of a folder are pictures, of which class and split; every other file is listed with the reason."""
+"""The layout of a folder: its pictures with class and split, and every other file with the reason why it is skipped."""
 
 import os
 import re
@@ -15,7 +15,7 @@ from gpcore.errors import DatasetError, ImageError
 from gpcore.recipe import SHAPE
 
 LITTER = {"__macosx", "thumbs.db", "desktop.ini", "@eadir"}
-"""What systems leave in folders, beside all names that begin with a dot."""
+"""Files that operating systems create in folders, besides names that begin with a dot."""
 
 SPLIT_NAME = re.compile(
     r"(?:(?P<train>train|training)|(?P<test>test|testing|tests)|(?P<val>val|valid|validation|eval|evaluation|dev|holdout))"
@@ -24,7 +24,7 @@ SPLIT_NAME = re.compile(
 )
 
 EVERY = 5
-"""Without splits every fifth picture of a class is a test picture."""
+"""Without splits, every fifth picture of a class is a test picture."""
 
 Item = tuple[Path, int]
 """A file and the number of its class."""
@@ -40,7 +40,7 @@ class Passed:
 
 @dataclass
 class Layout:
-    """What lies in a folder: the names of the classes, the training pictures and then the test pictures, and the rest."""
+    """A folder's content: the names of the classes, the training pictures and then the test pictures, and all other files."""
 
     folder: Path
     classes: tuple[str, ...] = ()
@@ -53,7 +53,7 @@ class Layout:
         return self.train + self.test
 
     def inside(self, path: Path) -> str:
-        """Returns a file's path inside the folder, as it is shown."""
+        """Returns a file's path inside the folder, for display."""
         return printable(os.path.relpath(path, self.folder))
 
     def skip(self, path: Path, why: str) -> None:
@@ -72,7 +72,7 @@ class Layout:
 
 
 def list_folder(folder: Path) -> Layout:
-    """Returns what lies in a folder of classes, or in one of splits; one more folder around them is passed through.
+    """Returns the layout of a folder of classes, or of splits; a single folder around them is skipped.
 
     Raises:
         DatasetError: no such folder, no classes, a class without pictures, classes that look like splits.
@@ -115,7 +115,7 @@ def _pictures(layout: Layout) -> list[Path]:
     """The files that are pictures, or claim to be, each once, in the order of their names; the others are skipped."""
     taken: set[tuple[int, int] | None] = set()
     found = []
-    for path in sorted(_files(layout), key=os.path.islink):  # a file itself counts before a link to it
+    for path in sorted(_files(layout), key=os.path.islink):  # a file comes before links to it
         if any(part.startswith(".") or part.lower() in LITTER for part in path.relative_to(layout.folder).parts):
             layout.skip(path, "is hidden, or a system's own file")
         elif not _is_picture(path):
@@ -147,7 +147,7 @@ def _closed(layout: Layout, error: OSError) -> None:
 
 
 def _identity(path: Path) -> tuple[int, int] | None:
-    """What tells a file from all others, however many names it has; None for a link to nothing."""
+    """Returns a file's identity, the same for all its names; None for a link to nothing."""
     try:
         found = path.stat()
     except OSError:
@@ -156,7 +156,7 @@ def _identity(path: Path) -> tuple[int, int] | None:
 
 
 def _is_picture(path: Path) -> bool:
-    """Whether a file's name says that it is a picture, or, where the name says nothing, its content."""
+    """Returns whether a file is a picture by its name, or by its content if the name does not decide."""
     formats()
     if PIL.Image.EXTENSION.get(path.suffix.lower()) in formats():
         return True

@@ -1,4 +1,4 @@
-"""A folder of pictures as tensors: decoded at a stated size, side by side, in bounded memory, and kept for the next time."""
+"""A folder of pictures as tensors: decoded in parallel at a given size, in bounded memory, and cached for the next time."""
 
 import hashlib
 import itertools
@@ -28,31 +28,31 @@ from gpcore.data.locations import cache_folder, short
 from gpcore.errors import DatasetError, ImageError
 
 FOLDER_SIZE = 64
-"""Pixels along the longer side that pictures of several sizes, or large ones, are brought to if no size is asked for."""
+"""Default length of the longer side for pictures that are large or differ in size."""
 
 KEPT_SIZE = 128
-"""Pictures of one common size up to this stay as they are."""
+"""Pictures of one common size up to this are not resized."""
 
 MOST_BYTES = 256 * 2**20
-"""The largest file of a folder that is looked at."""
+"""The largest file of a folder that is opened."""
 
 READERS = min(4, os.cpu_count() or 1)
 """Pictures that are decoded at once: each may take 0.25 GB while it is unpacked."""
 
 WORTH_KEEPING = 2.0
-"""Seconds of reading from which the result is kept."""
+"""Seconds of reading from which the result is cached."""
 
 KEPT_BYTES = 8 * 2**30
-"""What is kept of all folders together; the oldest goes first."""
+"""Limit of the cache for all folders; the oldest entry is deleted first."""
 
 NAMED = 10
-"""Files that a sentence names; it counts the others."""
+"""Most files named in a sentence; the others are counted."""
 
 ALIKE = 3.0
 """Grey levels (root mean square, at 16×16) below which a test picture is nearly the same as a training picture."""
 
 VERSION = "1"
-"""Part of what kept readings are found by: raise it when the same files would be read in another way."""
+"""A part of the cache's key: increase it when the same files would be read differently."""
 
 Progress = Callable[[int, int], object]
 
@@ -189,7 +189,7 @@ def read_pictures(
 
 
 def look_into(folder: Path, size: int | None = None, colour: bool = False, progress: Progress = no_progress) -> Reading:
-    """Returns a folder as it can be read, with all that is broken listed.
+    """Returns the readable part of a folder, and a list of broken files.
 
     Args:
         folder: one sub-folder per class, or splits with those.
@@ -264,7 +264,7 @@ def _target(sizes: Counter[tuple[int, int]], size: int | None) -> tuple[int, int
 def _read_into(place: UInt8[np.ndarray, "height width 3"], path: Path, of_one_shape: bool) -> tuple[bool, bool]:
     """Fills an image with a picture, and returns whether that is grey and whether it is blank."""
     height, width = place.shape[:2]
-    # Twice the size is decoded, so that the last, careful reduction has something to choose from.
+    # It is decoded at twice the size, so that the last reduction is of high quality.
     photo = decode(read_bytes(path, MOST_BYTES), path.name, 2 * max(height, width), MOST_BYTES, allow_blank=True)
     image = PIL.Image.fromarray(photo.pixels)
     if image.size != (width, height):
@@ -285,13 +285,13 @@ def _named(names: Sequence[str]) -> str:
 
 
 def _listed(passed: Sequence[Passed]) -> str:
-    """What was passed over, by the reason."""
+    """Lists skipped files by reason."""
     reasons = itertools.groupby(sorted(passed, key=lambda each: each.why), key=lambda each: each.why)
     return "; ".join(f"{_named([each.file for each in own])} ({why.removesuffix('.')})" for why, own in reasons)
 
 
 def _fingerprint(layout: Layout, size: int | None, colour: bool) -> str:
-    """What changes whenever a folder would be read differently: its files, their sizes and times, and what is asked for."""
+    """Returns the cache's key for a folder: its files, their sizes and times, and the options."""
     digest = hashlib.sha256(repr((VERSION, os.fspath(layout.folder), size, colour)).encode("utf-8", "surrogateescape"))
     for path, label in layout.items:
         found = path.stat() if path.exists() else None
@@ -301,7 +301,7 @@ def _fingerprint(layout: Layout, size: int | None, colour: bool) -> str:
 
 
 def _keep(path: Path, reading: Reading) -> None:
-    """Keeps a reading for the next time; where there is no room or no permission, it is simply read again."""
+    """Caches a reading; without room or permission, the folder is read again next time."""
     known = {"size": reading.size, "sizes": list(reading.sizes.items()), "blank": reading.blank}
     known |= {"broken": [asdict(each) for each in reading.broken]}
     try:
@@ -318,7 +318,7 @@ def _keep(path: Path, reading: Reading) -> None:
 
 
 def _kept(path: Path, layout: Layout) -> Reading | None:
-    """A reading that was kept, if it can be read."""
+    """Returns a cached reading, if it can be read."""
     if not path.is_file():
         return None
     try:

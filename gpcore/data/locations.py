@@ -1,6 +1,6 @@
-"""Where things lie: whatever the current folder is, paths are resolved from the project's own folder.
+"""The folders of stores and datasets; paths are relative to the project's folder, not to the current one.
 
-POOLSCOPE_STORE, POOLSCOPE_DATA and POOLSCOPE_CHECKPOINTS name other folders; what is computed goes where the user can write.
+POOLSCOPE_STORE, POOLSCOPE_DATA and POOLSCOPE_CHECKPOINTS name other folders; results go to a folder that the user can write.
 """
 
 import os
@@ -10,17 +10,17 @@ CHECKOUT = Path(__file__).parents[2]
 
 
 def project_folder() -> Path:
-    """Returns the checkout that this code lies in; the current folder where it was installed without one."""
+    """Returns the checkout of this code, or the current folder if it was installed without one."""
     return CHECKOUT if (CHECKOUT / "app.py").is_file() else Path.cwd()
 
 
 def user_folder() -> Path:
-    """Returns a folder of the user's own, for what can't be written into a read-only checkout."""
+    """Returns the user's own folder, for files that can't be written into a read-only checkout."""
     return Path(os.environ.get("XDG_DATA_HOME") or "~/.local/share").expanduser() / "poolscope"
 
 
 def cache_folder() -> Path:
-    """Returns where to keep what can be computed again."""
+    """Returns the folder for caches."""
     return Path(os.environ.get("XDG_CACHE_HOME") or "~/.cache").expanduser() / "poolscope"
 
 
@@ -30,7 +30,7 @@ def store_folder() -> Path:
 
 
 def data_folder() -> Path:
-    """Returns where the datasets lie: POOLSCOPE_DATA, or `data` in the project."""
+    """Returns the folder of the datasets: POOLSCOPE_DATA, or `data` in the project."""
     return _named("POOLSCOPE_DATA") or project_folder() / "data"
 
 

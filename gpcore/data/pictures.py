@@ -26,7 +26,7 @@ from gpcore.errors import DatasetError, ImageError
 from gpcore.recipe import FOLDER_PREFIX, folder_settings
 
 PREPARATION = "square 1"
-"""What `squared` does: features of images that were prepared otherwise are others. Count up when it changes."""
+"""The version of `squared`: increase it when that changes, since the features then change too."""
 
 
 @dataclass(frozen=True)
@@ -43,7 +43,7 @@ class Files:
 
     @cached_property
     def fingerprint(self) -> str:
-        """Over names, sizes and times: reading thousands of photographs takes longer than anything that they are read for."""
+        """A fingerprint of names, sizes and times: reading thousands of photographs would take too long."""
         digest = hashlib.sha256(PREPARATION.encode())
         for path, label in self.items:
             found = path.stat()
@@ -57,7 +57,7 @@ class Files:
 
 @dataclass(frozen=True)
 class InMemory:
-    """A split that is in memory already; a trunk resizes its images by itself."""
+    """A split that is already in memory; the trunk resizes its images."""
 
     classes: tuple[str, ...]
     split: Split
@@ -98,7 +98,7 @@ def pictures(name: str, root: Path, train: bool, side: int) -> Pictures:
 
 
 def test_squares(name: str, root: Path, side: int) -> Dataset:
-    """The test images of a dataset as squares, to be looked at; without its training images."""
+    """Returns the test images of a dataset as squares, for display."""
     test = pictures(name, root, train=False, side=side)
     with ThreadPoolExecutor() as pool:
         starts = range(0, len(test.labels), 16)
@@ -107,7 +107,7 @@ def test_squares(name: str, root: Path, side: int) -> Dataset:
 
 
 def as_square(photo: Photo, side: int) -> Prepared:
-    """A photograph as the square that `squared` makes of it, and that square's mirror image.
+    """Returns a photograph as a square (`squared`), and that square's mirror image.
 
     Averaged over both, answers were right for 0.2 of 100 more (docs/photographs.md).
     """
@@ -120,7 +120,7 @@ def as_square(photo: Photo, side: int) -> Prepared:
 
 
 def as_in(photo: Photo, shape: tuple[int, int, int]) -> Prepared:
-    """A photograph as `datasets.read_folder` makes an image of it: fitted into the size, the rest black, grey or in colour."""
+    """Returns a photograph like an image from `datasets.read_folder`: scaled to fit, the rest black, grey or in colour."""
     channels, height, width = shape
     fitted = PIL.ImageOps.pad(PIL.Image.fromarray(photo.pixels).convert("L" if channels == 1 else "RGB"), (width, height))
     pixels = np.asarray(fitted)
@@ -132,7 +132,7 @@ def as_in(photo: Photo, shape: tuple[int, int, int]) -> Prepared:
 
 
 def square_of(path: Path, side: int) -> UInt8[np.ndarray, "3 side side"]:
-    """A photograph in a file as a square; DatasetError if it can't be read."""
+    """Returns a photograph in a file as a square; raises DatasetError if it can't be read."""
     try:
         return squared(read_photo(path).pixels, side)
     except ImageError as error:
@@ -140,7 +140,7 @@ def square_of(path: Path, side: int) -> UInt8[np.ndarray, "3 side side"]:
 
 
 def squared(pixels: UInt8[np.ndarray, "height width 3"], side: int) -> UInt8[np.ndarray, "3 side side"]:
-    """The largest square in the middle of a photograph, resized: a pretrained network has learnt from such.
+    """Returns the largest square in the middle of a photograph, resized, as pretrained networks are trained.
 
     Squeezing all of a photograph into a square, or padding it, left 2 to 3 of 100 more wrong (docs/photographs.md).
     """
