@@ -4,7 +4,6 @@ from collections.abc import Sequence
 
 import streamlit as st
 
-from gpcore.insight.answers import check_takes_photos
 from gpcore.runs.run import Run
 from gpcore.runs.selection import default_pair
 from ui import links, widgets
@@ -14,10 +13,26 @@ from ui.classify.pictures import Picture
 
 st.title("What is in my picture?")
 found = widgets.trained_runs_or_stop()
-st.caption(
-    "A photograph is cut out, trimmed, shrunk and negated to look like an image of FashionMNIST, which these networks were "
-    "trained on: T-shirts, trousers, pullovers, dresses, coats, sandals, shirts, sneakers, bags and ankle boots."
+PRETRAINED = "as it is, by a pretrained network"
+ARTICLE = "cut out and shrunk to 28×28, by the article's network"
+CAPTIONS = {
+    PRETRAINED: "The square in the middle of a photograph goes through a network that was pretrained on ImageNet; only the "
+    "heads were trained here, on photographs of clothes, one with each pooling.",
+    ARTICLE: "A photograph is cut out, trimmed, shrunk and negated to look like an image of FashionMNIST, which these networks "
+    "were trained on: T-shirts, trousers, pullovers, dresses, coats, sandals, shirts, sneakers, bags and ankle boots.",
+}
+PAIRS = {PRETRAINED: default_pair(found, recipe="photographs"), ARTICLE: default_pair(found, recipe="photo")}
+
+
+def take_pair() -> None:
+    """Put the runs of the chosen way into the two boxes."""
+    st.session_state.first, st.session_state.second = PAIRS[st.session_state.way]
+
+
+way = st.segmented_control(
+    "Take the photograph", list(PAIRS), default=PRETRAINED, key="way", on_change=take_pair, required=True
 )
+st.caption(CAPTIONS[way])
 
 
 def overview(brought: Sequence[Picture], runs: Sequence[Run]) -> Picture:
@@ -47,7 +62,7 @@ def row_of(picture: Picture, runs: Sequence[Run]) -> dict[str, object]:
     """One line of the table and of the CSV."""
     row: dict[str, object] = {"name": picture.name}
     for run in runs:
-        answer = pictures.answered(picture, run) if picture.prepared else None
+        answer = pictures.answered(picture, run) if picture.photo else None
         row[run.record.title] = answer.label if answer else ""
         row[f"{run.record.title}, probability"] = round(float(answer.probabilities.max()), 4) if answer else None
         row["none of these"] = bool(row.get("none of these")) or bool(answer and answer.none_of_these)
@@ -56,15 +71,12 @@ def row_of(picture: Picture, runs: Sequence[Run]) -> dict[str, object]:
 
 picture_sources.take_files()
 with widgets.errors_shown():
-    default = default_pair(found, recipe="photo")
     sides = st.columns(2)
     chosen_runs = []
-    for side, key, title, run_key in zip(sides, ("first", "second"), ("First model", "Second model"), default, strict=True):
+    for side, key, title, run_key in zip(sides, ("first", "second"), ("First model", "Second model"), PAIRS[way], strict=True):
         with side:
             links.explain_choice(key, found, title.lower())
             chosen_runs.append(widgets.pick_run(title, key, found, run_key))
-    for run in chosen_runs:
-        check_takes_photos(run)
     if not pictures.brought():
         st.info("Drop a picture above, or try an example.", icon=":material/arrow_upward:")
         st.stop()

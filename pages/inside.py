@@ -27,14 +27,15 @@ with widgets.errors_shown(), st.container(key="workbench"):
     run_side, epoch_side = st.columns([2, 1.3], gap="medium", vertical_alignment="bottom")
     with run_side:
         runs = view_state.pick_runs(found)
-    dataset = shared_networks.dataset(runs[0].recipe.dataset)
+    dataset = shared_networks.dataset(runs[0].recipe)
     with epoch_side:
         snapshots = view_state.pick_epoch(runs)
         view_state.offer_newer(snapshots)
     image_side, network_side = st.columns([1, 4.2], gap="medium")
     with image_side:
         image_place = st.container()
-        picked = pick_image(dataset, lambda: computed.disagreement(*snapshots, dataset).differing())
+        differing = lambda: computed.disagreement(*snapshots, dataset).differing()  # noqa: E731
+        picked = pick_image(dataset, differing, square=runs[0].recipe.frozen)
         picked = view_state.pick_change(picked)
         predicting = prediction.switch()
         sharing.show_sharing()

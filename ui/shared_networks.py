@@ -8,7 +8,9 @@ import torch
 from gpcore.data.datasets import Dataset, test_split_only
 from gpcore.instance import Instance
 from gpcore.nets.network import Network
+from gpcore.recipe import Recipe
 from gpcore.runs.run import Run
+from gpcore.training.features import feature_dataset, images_to_see
 from ui import stores
 
 # Each visitor has a thread, and for a single image a second core costs more than it gains: the first core waits for it while
@@ -33,8 +35,8 @@ def _network(_run: Run, epoch: int, path: str, written: int) -> Network:
     return _run.network(epoch)
 
 
-def dataset(name: str) -> Dataset:
-    """The test images of a dataset; its training images stay on the disk.
+def dataset(recipe: Recipe) -> Dataset:
+    """The test images of a recipe's dataset, as its network takes them; its training images stay on the disk.
 
     Raises:
         DatasetError: it is missing or damaged, or a folder that visitors may not see.
@@ -44,5 +46,15 @@ def dataset(name: str) -> Dataset:
 
 
 @st.cache_resource(max_entries=4, show_spinner="Reading the dataset, which is downloaded first if it isn't here …")
-def _dataset(name: str, folder: str) -> Dataset:
-    return test_split_only(name, Path(folder))
+def _dataset(asked: str | Recipe, folder: str) -> Dataset:
+    return test_split_only(asked, Path(folder)) if isinstance(asked, str) else images_to_see(asked, Path(folder))
+
+
+def inputs(run: Run, shown: Dataset) -> Split:
+    """What to ask a run's network about all test images with: the images, or their features behind a frozen trunk."""
+    return _features(run.recipe.trunk, shown.name, str(stores.data_folder().absolute())) if run.recipe.frozen else shown.test
+
+
+@st.cache_resource(max_entries=4, show_spinner="Looking at all test images through the pretrained network, once …")
+def _features(trunk: str, name: str, folder: str) -> Split:
+    return feature_dataset(trunk, name, Path(folder), test_only=True).test

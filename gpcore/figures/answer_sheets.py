@@ -8,7 +8,7 @@ import PIL.Image
 import torch
 
 from gpcore.data.preparation import Box
-from gpcore.drawing.sheets import Bar, Matrix, Photograph, Sheet, Text
+from gpcore.drawing.sheets import Bar, Matrix, Outline, Photograph, Sheet, Text
 from gpcore.drawing.theme import TRACK
 from gpcore.insight.answers import Answer
 
@@ -34,21 +34,24 @@ OPACITY = 0.55
 """Opacity of the class maps, so that the photograph is visible through them."""
 
 
-def answer_sheet(source: str, size: tuple[int, int], box: Box, answer: Answer, colour: str) -> Sheet:
+def answer_sheet(source: str, size: tuple[int, int], box: Box, answer: Answer, colour: str, framed: bool = False) -> Sheet:
     """Draws the three likeliest classes: each one's probability, and its class map over the photograph, on one common scale.
 
     `source` is the photograph from `tile_source`, `size` its (width, height), `box` the part of it that the maps cover. For a
-    network without class maps the photograph alone is drawn.
+    network without class maps the photograph alone is drawn. `framed` marks the largest cell of each map, which is all
+    that global max pooling takes.
     """
     labels = answer.top()
     width, height = _fitted(*size)
     lefts = [place * (1 + GAP) + (1 - width) / 2 for place in range(len(labels))]
+    maps = _maps(answer, box, lefts, width, height)
     return Sheet(
         len(labels) * (1 + GAP) - GAP,
         TOP + height,
         round(UNIT * (TOP + height)),
         photographs=[Photograph(source, width, height, [(left, TOP) for left in lefts])],
-        matrices=_maps(answer, box, lefts, width, height),
+        matrices=maps,
+        outlines=[line for own in maps for line in _largest_cell(own)] if framed else [],
         bars=[bar for place, label in enumerate(labels) for bar in _bars(place, answer, label, colour)],
         texts=[_heading(place, answer, label, colour) for place, label in enumerate(labels)],
         shrinks=True,
@@ -105,6 +108,15 @@ def _maps(answer: Answer, box: Box, lefts: list[float], width: float, height: fl
         )
         for label, left, values in zip(labels, lefts, shown, strict=True)
     ]
+
+
+def _largest_cell(shown: Matrix) -> list[Outline]:
+    """The cell with the largest value, framed white on black, to be seen on anything."""
+    rows, columns = shown.values.shape
+    row, column = divmod(int(shown.values.argmax()), columns)
+    wide, high = shown.width / columns, shown.height / rows
+    x, y = shown.x + column * wide, shown.y + row * high
+    return [Outline(x, y, wide, high, colour, thick) for colour, thick in (("black", 5), ("white", 2.5))]
 
 
 def _bars(place: int, answer: Answer, label: int, colour: str) -> list[Bar]:

@@ -1,8 +1,10 @@
 """The same layer of several networks for the same image, as grids that can be compared."""
 
+import math
 from collections.abc import Sequence
 
 from torch import Tensor
+from torch.nn import functional
 
 from gpcore.drawing import colour_scales
 from gpcore.drawing.panels import signed
@@ -12,6 +14,12 @@ from gpcore.figures.map_grids import MapGrid
 from gpcore.insight import layer_maps
 from gpcore.insight.analysis import Analysis
 from gpcore.insight.evidence import cell_size, receptive_field
+
+MOST_MAPS = 128
+"""Maps of a layer that are shown: of more, those that add most to the answer's score."""
+
+FINEST = 72
+"""Cells along a map's side that are shown: of more, the means of neighbours, as a screen would show them anyhow."""
 
 
 def twin_grids(
@@ -39,8 +47,11 @@ def colour_of(look: Analysis) -> str:
 def _grid(look: Analysis, layer: int, classes: Sequence[str], spans: Tensor, sort: bool, hidden: bool) -> MapGrid:
     maps = look.maps(layer)
     of_classes = layer == len(look.network.network) or (layer == look.network.class_maps_layer and look.network.has_class_maps)
+    sort = (sort or len(maps) > MOST_MAPS) and not hidden
     values = look.contributions(layer) if (of_classes or sort) and not hidden else None
-    numbers = layer_maps.order(values if sort else None, len(maps))
+    numbers = layer_maps.order(values if sort else None, len(maps))[:MOST_MAPS]
+    factor = math.ceil(max(maps.shape[1:]) / FINEST)
+    maps = functional.avg_pool2d(maps, factor) if factor > 1 else maps
     return MapGrid(
         maps=maps,
         spans=spans,

@@ -9,6 +9,7 @@ from torch import Tensor
 from gpcore.insight import evidence as apart
 from gpcore.insight import layer_maps
 from gpcore.insight.evidence import Contest, Evidence, Gradients
+from gpcore.nets.frozen import FrozenNet
 from gpcore.nets.network import Network
 from gpcore.recipe import Output
 from gpcore.training.evaluate import answers, output_of
@@ -28,6 +29,11 @@ class Analysis:
         return layer_maps.layer_outputs(self.network, self.image)
 
     @property
+    def seen(self) -> Float[Tensor, "1 channels height width"]:
+        """What the network need not look at again: the image's features behind a frozen trunk, else the image."""
+        return self.outputs[self.network.depth] if isinstance(self.network, FrozenNet) else self.image
+
+    @property
     def scores(self) -> Float[Tensor, " classes"]:
         """The logits."""
         return self.outputs[-1][0]
@@ -45,7 +51,7 @@ class Analysis:
     @cached_property
     def evidence(self) -> Evidence:
         """The scores taken apart; InsightError where nothing is pooled."""
-        return apart.evidence_of(self.network, self.image)
+        return apart.evidence_of(self.network, self.seen)
 
     @cached_property
     def contest(self) -> Contest:

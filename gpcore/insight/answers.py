@@ -101,12 +101,6 @@ def cuts_out(run: Run) -> bool:
     return run.recipe.dataset == "fashion-mnist" and not run.recipe.frozen
 
 
-def check_takes_photos(run: Run) -> None:
-    """Raise ImageError unless a run takes photographs that were cut out."""
-    if not cuts_out(run):
-        raise ImageError(f"{run.id} was not trained on clothes that were cut out: choose a run on fashion-mnist.")
-
-
 def prepare_for(run: Run, photo: Photo) -> Prepared:
     """A photograph as an image of the run's dataset.
 

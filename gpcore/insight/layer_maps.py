@@ -61,11 +61,8 @@ def layer_output(network: Network, images: Float[Tensor, "n channels height widt
 
 def layer_outputs(network: Network, images: Float[Tensor, "n channels height width"]) -> list[Float[Tensor, "n ..."]]:
     """`layer_output` of every layer, from 0 to the scores, in one pass."""
-    outputs = [images]
     with torch.inference_mode():
-        for module in network.network:
-            outputs.append(module(outputs[-1]))
-    return outputs
+        return network.outputs(images)
 
 
 def check_layer(network: Network, layer: int) -> None:

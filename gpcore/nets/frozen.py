@@ -53,6 +53,12 @@ class FrozenNet(Network):
         other.layers = nn.Sequential(*modules)
         return other
 
+    def outputs(self, x: Images) -> list[Tensor]:
+        found = [x, *self.trunk.outputs(x)]
+        for module in self.layers:
+            found.append(module(found[-1]))
+        return found
+
     def features(self, x: Images) -> Float[Tensor, "n features rows columns"]:
         return x if x.shape[1] == self.channels else self.trunk(x)
 

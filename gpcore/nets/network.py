@@ -38,6 +38,13 @@ class Network(nn.Module):
         """Returns the trunk's output."""
         raise NotImplementedError
 
+    def outputs(self, x: Images) -> list[Tensor]:
+        """The output of `network[:k]` for every k, from 0, the images themselves, to the scores."""
+        found = [x]
+        for module in self.network:
+            found.append(module(found[-1]))
+        return found
+
     @property
     def class_maps_layer(self) -> int:
         """`network[:class_maps_layer]` gives the class maps, if the network pools class maps."""

@@ -118,6 +118,7 @@ class Trunk(nn.Module):
         self.name, self.side, self.checksum = name, side, checksum(network.state_dict())
         first = Input(side, configuration["mean"], configuration["std"])
         network.eval().requires_grad_(False).to(memory_format=torch.channels_last)
+        self._last: tuple[Tensor, list[Tensor]] | None = None
         self.stages = nn.Sequential(first, *_stages(network, side))
         with torch.inference_mode():
             features = self(torch.zeros(1, 3, side, side))
@@ -130,6 +131,16 @@ class Trunk(nn.Module):
 
     def forward(self, images: Images) -> Features:
         return self.stages(images)
+
+    def outputs(self, images: Images) -> list[Tensor]:
+        """The output of every stage; those of the last images are kept, which two heads look at one after the other."""
+        last = self._last
+        if last is None or last[0] is not images:
+            found = [images]
+            for stage in self.stages:
+                found.append(stage(found[-1]))
+            last = self._last = images, found[1:]
+        return last[1]
 
 
 def _stages(network: nn.Module, side: int) -> list[nn.Module]:

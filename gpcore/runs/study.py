@@ -148,11 +148,14 @@ def check_datasets(unfinished: Iterable[Member], data: Path) -> None:
 
     For folders it checks only that they exist: reading tens of thousands of files would take as long as in a worker.
     """
-    from gpcore.data.datasets import load_dataset  # PyTorch takes a second to import, and watching a study does not need it
+    # PyTorch takes a second to import, and watching a study does not need it.
+    from gpcore.data.datasets import PHOTO_FOLDERS, load_dataset, photo_folder
 
     for name in dict.fromkeys(member.recipe.dataset for member in unfinished):
         folder = Path(folder_settings(name)[0]) if name.startswith(FOLDER_PREFIX) else Path()
-        if not name.startswith(FOLDER_PREFIX):
+        if name in PHOTO_FOLDERS:
+            photo_folder(name, data)
+        elif not name.startswith(FOLDER_PREFIX):
             load_dataset(name, data)
         elif not folder.is_dir():
             raise DatasetError(f"There is no folder {folder.absolute()}: give the path of one with a sub-folder per class.")

@@ -1,5 +1,7 @@
 """The part of *Classify* that takes pictures: from files, the clipboard, a camera, or the examples."""
 
+from pathlib import Path
+
 import streamlit as st
 
 from ui.classify import pictures as pictures
@@ -36,13 +38,16 @@ def take_files() -> None:
 def show_examples() -> list[pictures.Example]:
     """Shipped pictures to try; those just clicked."""
     examples = pictures.examples()
-    st.caption("FashionMNIST test images, enlarged by `make examples`.")
+    st.caption(
+        "Photographs that no network here was trained on; and FashionMNIST test images, enlarged by `make "
+        "examples`."
+    )
     row = st.container(horizontal=True)
     clicked = []
     for example in examples:
         with row.container(width=132):
             st.image(str(example.path), width="stretch")
-            if st.button(example.path.stem.replace("-", " "), key=f"example {example.name}", type="tertiary"):
+            if st.button(Path(example.name).stem.replace("-", " "), key=f"example {example.name}", type="tertiary"):
                 clicked.append(example)
     if examples and row.button("Try all of them", key="all examples"):
         clicked = examples

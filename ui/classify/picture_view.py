@@ -10,7 +10,7 @@ import streamlit as st
 from gpcore.drawing.theme import POOL_COLOURS
 from gpcore.figures.answer_sheets import answer_sheet
 from gpcore.figures.crop_box import box_of
-from gpcore.insight.answers import Answer, turn_hint
+from gpcore.insight.answers import Answer, cuts_out, turn_hint
 from gpcore.runs.run import Run
 from ui import stores, widgets
 from ui.classify import pictures as pictures
@@ -42,7 +42,7 @@ def show_picture(picture: Picture, runs: Sequence[Run]) -> None:
     turn.button("Turn by 90°", icon=":material/rotate_right:", key="turn", on_click=picture.turn)
     correct(picture)
     if st.button("Look inside both networks with this picture", icon=":material/grid_on:", key="look inside"):
-        st.session_state.sent_picture = pictures.sent_on(picture)
+        st.session_state.sent_picture = pictures.sent_on(picture, runs[0])
         first, second = map(stores.key_of, runs)
         st.switch_page(page_file("inside"), query_params={"run": first, "run2": second})
     answers = [pictures.answered(picture, run) for run in runs]
@@ -50,9 +50,9 @@ def show_picture(picture: Picture, runs: Sequence[Run]) -> None:
         st.info(hint, icon=":material/rotate_right:")
     if any(answer.none_of_these for answer in answers):
         st.warning(
-            "This is perhaps none of the ten classes: no class stands out from the others as it does for 95 % of "
-            "FashionMNIST's test images. A hat or a skirt causes this warning, but so can a difficult photograph of "
-            "known clothes.",
+            "This is perhaps none of the classes: no class stands out from the others as it does for 95 % of the test images. "
+            "An object of another kind makes this warning come up, but so does a hard photograph of one that the network "
+            "knows.",
             icon=":material/help:",
         )
     for place, (column, run, answer) in enumerate(zip(st.columns(2, gap="large"), runs, answers, strict=True)):
@@ -63,14 +63,23 @@ def show_picture(picture: Picture, runs: Sequence[Run]) -> None:
 def show_answer(picture: Picture, run: Run, answer: Answer, key: str) -> None:
     """Shows one model's answer, and which part of the photograph it comes from."""
     assert picture.photo is not None
-    assert picture.prepared is not None
-    st.markdown(f"**{plain(run.record.title)}**: {answer.label}")
-    colour = POOL_COLOURS[run.recipe.pool]
-    sheet = answer_sheet(picture.beneath, picture.photo.size, picture.prepared.box, answer, colour)
+    doubt = ", or perhaps none of these" if answer.none_of_these else ""
+    st.markdown(f"**{plain(run.record.title)}**: {plain(answer.label)}{doubt}")
+    st.caption(measured(run))
+    colour, framed = POOL_COLOURS[run.recipe.pool], run.recipe.pool == "gmp"
+    sheet = answer_sheet(picture.beneath, picture.photo.size, picture.prepared_for(run).box, answer, colour, framed)
     saved_as = f"{run.record.title}-{Path(picture.name).stem}"
     show_sheet(sheet, key, saved_as, label=f"{run.record.title}: {answer.ranking}")
     if answer.class_maps is None:
         st.info(NO_MAPS, icon=":material/info:")
+
+
+def measured(run: Run) -> str:
+    """How often a run is right, on how many images that it was not trained on."""
+    last = run.record.last
+    assert last is not None
+    what = "photographs" if not cuts_out(run) else "of FashionMNIST's test images"
+    return f"Right for {last.validation_accuracy:.0%} of {pictures.calibration(run).images:,} {what} it was not trained on."
 
 
 def correct(picture: Picture) -> None:
@@ -108,12 +117,20 @@ def choose(title: str, options: dict[str, str], chosen: str, key: str, on_change
 
 def explain_probabilities(runs: Sequence[Run]) -> None:
     """Explains why these are not the probabilities that the article's networks were trained with."""
+    temperatures = "; ".join(f"{plain(run.record.title)} has *T* = {pictures.calibration(run).temperature:.2f}" for run in runs)
     with st.expander("What these probabilities mean", icon=":material/percent:"):
+        if not all(map(cuts_out, runs)):
+            st.markdown(
+                "Shown is softmax(logits / *T*), averaged over the photograph and its mirror image, with one temperature *T* "
+                "per network, fitted on test images so that of the answers given with 80 %, about 80 % are right: "
+                + temperatures
+            )
+            return
         st.markdown(
             "The article's recipe puts a sigmoid before the softmax of its loss. A sigmoid lies between 0 and 1, so after the "
             "softmax no class could ever get more than *e* / (*e* + 9) = 0.23, however sure the network is. Shown here is "
             "softmax(logits / *T*) instead, with one temperature *T* per network, fitted on FashionMNIST's test images so that "
             "of the answers given with 80 %, about 80 % are right *there*: "
-            + "; ".join(f"{plain(run.record.title)} has *T* = {pictures.calibration(run).temperature:.2f}" for run in runs)
+            + temperatures
             + ". Photographs are harder than the test images, so on them even these are too high."
         )

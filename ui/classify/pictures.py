@@ -17,7 +17,7 @@ from gpcore.errors import ImageError
 from gpcore.figures.answer_sheets import data_url, tile_source
 from gpcore.figures.crop_box import croppable
 from gpcore.figures.preparation_strips import tile
-from gpcore.insight.answers import Answer, answer, calibration_of
+from gpcore.insight.answers import Answer, answer, calibration_of, cuts_out, prepare_for
 from gpcore.insight.uncertainty import Calibration
 from gpcore.instance import Instance
 from gpcore.runs.run import Run
@@ -37,14 +37,14 @@ class Picture:
     photo: Photo | None = None
     error: str | None = None
     correction: Correction = AUTOMATIC
-    prepared: Prepared | None = None
     found: Found = field(default_factory=Found)
     answers: dict[tuple[str, int], Answer] = field(default_factory=dict)
-    tiles: list[np.ndarray] = field(default_factory=list)
+    preparations: dict[object, Prepared] = field(default_factory=dict)
+    tiles: dict[int, list[np.ndarray]] = field(default_factory=dict)
 
     @classmethod
     def of(cls, file: File) -> "Picture":
-        """A file, decoded and prepared."""
+        """A file, decoded."""
         try:
             photo = unpacked(file)
             found = Found()
@@ -69,12 +69,29 @@ class Picture:
         assert self.photo is not None
         return croppable(self.photo.pixels)
 
-    def shown_steps(self) -> list[np.ndarray]:
-        """Returns its steps as pictures, drawn on first use."""
-        assert self.prepared is not None
-        if not self.tiles:
-            self.tiles = [tile(step) for step in self.prepared.steps]
-        return self.tiles
+    @property
+    def prepared(self) -> Prepared:
+        """The object cut out, with the visitor's correction."""
+        assert self.photo is not None
+        if self.correction not in self.preparations:
+            self.preparations[self.correction] = prepare(self.photo, self.correction, self.found)
+        return self.preparations[self.correction]
+
+    def prepared_for(self, run: Run) -> Prepared:
+        """Returns it as an image of a run's dataset; raises ImageError if that holds no photographs."""
+        assert self.photo is not None
+        if cuts_out(run):
+            return self.prepared
+        key = run.recipe.frozen, run.image_shape
+        if key not in self.preparations:
+            self.preparations[key] = prepare_for(run, self.photo)
+        return self.preparations[key]
+
+    def shown_steps(self, prepared: Prepared) -> list[np.ndarray]:
+        """Returns the steps of a preparation as pictures, drawn on first use."""
+        if id(prepared) not in self.tiles:
+            self.tiles[id(prepared)] = [tile(step) for step in prepared.steps]
+        return self.tiles[id(prepared)]
 
     def turn(self) -> None:
         """Turns it a quarter to the right and prepares it again, without corrections."""
@@ -87,9 +104,10 @@ class Picture:
                 self.__dict__.pop(name, None)
 
     def correct(self, correction: Correction) -> None:
-        """Prepares it again with the visitor's correction."""
+        """Cuts it out again with the visitor's correction."""
         if self.photo and correction != self.correction:
-            self.correction, self.prepared = correction, prepare(self.photo, correction, self.found)
+            self.preparations.pop(self.correction, None)
+            self.correction = correction
             self.answers.clear()
             self.tiles.clear()
 
@@ -118,8 +136,8 @@ def answered(picture: Picture, run: Run) -> Answer:
     """Returns a run's answer to a readable picture."""
     key = Snapshot(run, run.record.epochs_done).key
     if key not in picture.answers:
-        assert picture.prepared is not None
-        picture.answers[key] = answer(shared_networks.network(run), calibration(run), run.classes, picture.prepared)
+        prepared = picture.prepared_for(run)
+        picture.answers[key] = answer(shared_networks.network(run), calibration(run), run.classes, prepared)
     return picture.answers[key]
 
 
@@ -133,10 +151,9 @@ def _calibration(_run: Run, key: tuple[str, int]) -> Calibration:
     return calibration_of(_run, stores.data_folder())
 
 
-def sent_on(picture: Picture) -> dict[str, Any]:
-    """Returns the picture in the form that *Inside* takes."""
-    assert picture.prepared is not None
-    return {"name": picture.name, "pixels": np.array(picture.prepared.image)}
+def sent_on(picture: Picture, run: Run) -> dict[str, Any]:
+    """Returns the picture in the form that *Inside* takes for a run."""
+    return {"name": picture.name, "pixels": np.array(picture.prepared_for(run).image)}
 
 
 @dataclass(frozen=True)
@@ -147,12 +164,14 @@ class Example:
 
     @property
     def name(self) -> str:
-        return self.path.name
+        return f"{self.path.parent.name}.webp" if self.path.suffix == ".webp" else self.path.name
 
     def getvalue(self) -> bytes:
         return self.path.read_bytes()
 
 
 def examples() -> list[Example]:
-    """The pictures that ship with the project."""
-    return [Example(path) for path in sorted((project_folder() / "examples").glob("*.jpg"))]
+    """The pictures that ship with the project: a photograph of every class of `clothes`, then FashionMNIST's items."""
+    folders = sorted((stores.data_folder() / "clothes" / "test").glob("*/"))
+    photographs = [min(folder.glob("*.webp")) for folder in folders]
+    return [Example(path) for path in [*photographs, *sorted((project_folder() / "examples").glob("*.jpg"))]]

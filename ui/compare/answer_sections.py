@@ -29,7 +29,7 @@ def say_verdict(first: Run, second: Run) -> None:
         )
         return
     one, other = (Snapshot(run, run.record.epochs_done) for run in (first, second))
-    count = PairedCount.of(computed.disagreement(one, other, shared_networks.dataset(first.recipe.dataset)))
+    count = PairedCount.of(computed.disagreement(one, other, shared_networks.dataset(first.recipe)))
     others = other_differences(first.recipe, second.recipe)
     caution = f" The two also differ in: {', '.join(others)}; so it is not the pooling alone." if others else ""
     box = st.success if count.clear else st.info
@@ -43,7 +43,7 @@ def say_verdict(first: Run, second: Run) -> None:
 
 def show_calibration(run: Run, key: str) -> None:
     """How often a run's answers of each probability are right."""
-    dataset = shared_networks.dataset(run.recipe.dataset)
+    dataset = shared_networks.dataset(run.recipe)
     scores = computed.scores(Snapshot(run, run.record.epochs_done), dataset)
     found = Reliability.of(scores, dataset.test.labels)
     st.markdown(f"**{plain(run.record.title)}** on {len(dataset.test):,} test images")

@@ -45,7 +45,9 @@ def class_maps(snapshot: Snapshot, dataset: Dataset) -> Float[Tensor, "n classes
 
 @st.cache_resource(max_entries=32, show_spinner="Computing all test images …")
 def _class_maps(_snapshot: Snapshot, _dataset: Dataset, key: tuple[str, int], name: str) -> Tensor:
-    return layer_maps.all_class_maps(shared_networks.network(_snapshot.run, _snapshot.epoch), _dataset.test)
+    return layer_maps.all_class_maps(
+        shared_networks.network(_snapshot.run, _snapshot.epoch), shared_networks.inputs(_snapshot.run, _dataset)
+    )
 
 
 def curve(snapshot: Snapshot, dataset: Dataset, output: str) -> list[float]:
@@ -77,7 +79,9 @@ def scores(snapshot: Snapshot, dataset: Dataset) -> Float[Tensor, "n classes"]:
 
 @st.cache_resource(max_entries=32, show_spinner="Computing all test images …")
 def _scores(_snapshot: Snapshot, _dataset: Dataset, key: tuple[str, int], name: str) -> Tensor:
-    return layer_maps.all_scores(shared_networks.network(_snapshot.run, _snapshot.epoch), _dataset.test)
+    return layer_maps.all_scores(
+        shared_networks.network(_snapshot.run, _snapshot.epoch), shared_networks.inputs(_snapshot.run, _dataset)
+    )
 
 
 def moved_scores(snapshot: Snapshot, dataset: Dataset) -> Float[Tensor, "n classes"]:
@@ -91,7 +95,10 @@ def moved_scores(snapshot: Snapshot, dataset: Dataset) -> Float[Tensor, "n class
 
 @st.cache_resource(max_entries=32, show_spinner="Computing all test images …")
 def _moved_scores(_snapshot: Snapshot, _dataset: Dataset, key: tuple[str, int], name: str) -> Tensor:
-    return layer_maps.all_scores(placement.moved(shared_networks.network(_snapshot.run, _snapshot.epoch)), _dataset.test)
+    return layer_maps.all_scores(
+        placement.moved(shared_networks.network(_snapshot.run, _snapshot.epoch)),
+        shared_networks.inputs(_snapshot.run, _dataset),
+    )
 
 
 def kept_epochs(run: Run) -> list[int]:

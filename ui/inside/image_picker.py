@@ -34,8 +34,9 @@ class Picked:
     title: str
 
 
-def pick_image(dataset: Dataset, disagreements: Callable[[], Int64[Tensor, " found"]]) -> Picked:
-    """The picker; `disagreements` computes the test images on which the two networks differ, only when it is asked to.
+def pick_image(dataset: Dataset, disagreements: Callable[[], Int64[Tensor, " found"]], square: bool = False) -> Picked:
+    """The picker; `disagreements` computes the test images on which the two networks differ, only when it is asked to. Of one's
+    own picture, `square` takes the middle, as pretrained networks do.
 
     Raises:
         ImageError: the picture can't be shown to networks of this dataset.
@@ -51,7 +52,7 @@ def pick_image(dataset: Dataset, disagreements: Callable[[], Int64[Tensor, " fou
         label_visibility="collapsed",
         wrap=True,
     )
-    return _pick_own(dataset) if source == OWN else _pick_test_image(dataset, disagreements)
+    return _pick_own(dataset, square) if source == OWN else _pick_test_image(dataset, disagreements)
 
 
 def _pick_test_image(dataset: Dataset, disagreements: Callable[[], Int64[Tensor, " found"]]) -> Picked:
@@ -122,8 +123,8 @@ def _follow_sent_picture() -> None:
         st.session_state.source = OWN
 
 
-def _pick_own(dataset: Dataset) -> Picked:
-    picture = own_picture(dataset)
+def _pick_own(dataset: Dataset, square: bool) -> Picked:
+    picture = own_picture(dataset, square)
     st.caption("It stays in this session: a link to this page does not include it.")
     if picture is None:
         st.info("Drop a picture here, or open one from the *Classify* page.", icon=":material/upload:")

@@ -3,8 +3,6 @@
 from typing import Any
 
 import numpy as np
-import PIL.Image
-import PIL.ImageOps
 import streamlit as st
 from jaxtyping import UInt8
 
@@ -17,7 +15,7 @@ CLOTHES_SHAPE = (1, 28, 28)
 """The images that photographs are cut out and toned for: FashionMNIST's."""
 
 
-def own_picture(dataset: Dataset) -> dict[str, Any] | None:
+def own_picture(dataset: Dataset, square: bool) -> dict[str, Any] | None:
     """The picture that was dropped here or sent on from another page, whichever came last, as `{"name", "pixels"}`.
 
     It is kept in the session, since the widget forgets its file when the page changes.
@@ -33,11 +31,9 @@ def own_picture(dataset: Dataset) -> dict[str, Any] | None:
     return st.session_state.get("own_picture")
 
 
-def _as_in(dataset: Dataset, photo: Photo) -> UInt8[np.ndarray, "channels height width"]:
+def _as_in(dataset: Dataset, photo: Photo, square: bool) -> UInt8[np.ndarray, "channels height width"]:
     """A photograph as an image of the dataset: cut out as clothes are, or fitted into the size where it holds no clothes."""
     channels, height, width = dataset.test.images.shape[1:]
     if (channels, height, width) == CLOTHES_SHAPE:
         return prepare(photo).image[None]
-    fitted = PIL.ImageOps.pad(PIL.Image.fromarray(photo.pixels).convert("L" if channels == 1 else "RGB"), (width, height))
-    pixels = np.asarray(fitted)
-    return pixels[None] if channels == 1 else np.moveaxis(pixels, 2, 0)
+    return squared(photo.pixels, height) if square else as_in(photo, (channels, height, width)).image

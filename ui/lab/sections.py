@@ -13,7 +13,7 @@ from gpcore.figures import lab_charts as figures
 from gpcore.figures.inside_curves import PlotLine
 from gpcore.insight import positions, robustness
 from gpcore.insight.robustness import DISTURBANCES
-from gpcore.recipe import needs_size
+from gpcore.recipe import ARTICLE, needs_size
 from gpcore.runs.run import Run
 from gpcore.verdicts.crossover import Series, series
 from gpcore.verdicts.standings import results, verdict_tables
@@ -34,7 +34,7 @@ SMALLEST, MOST_PIECES = 10, 32
 def show_robustness(found: dict[str, Run]) -> None:
     """Shows the accuracy of two networks on all test images as one disturbance grows; results are cached."""
     runs = pick_runs(found)
-    dataset = shared_networks.dataset(runs[0].recipe.dataset)
+    dataset = shared_networks.dataset(runs[0].recipe)
     name = st.segmented_control(
         "Disturb the test images by",
         list(DISTURBANCES),
@@ -87,7 +87,7 @@ def _accuracy(
 def show_positions(found: dict[str, Run]) -> None:
     """One item at every place of a canvas: where is it still recognised?"""
     runs = pick_runs(found)
-    dataset = shared_networks.dataset("fashion-mnist")
+    dataset = shared_networks.dataset(ARTICLE)
     for run in runs:
         _check_takes_canvases(run, dataset)
     last = len(dataset.test) - 1
