@@ -2,7 +2,7 @@
 
 PYTHONPATH=. .venv/bin/python benchmarks/preparations.py FOLDER [lite0:crop:224 lite1:squash:288 …]
 
-Of every class every fifth photograph is left out, as in `clothes`; the folds are drawn from the others. GAP in front of a linear
+Of every class every fifth photograph is left out, as in `clothes`; the folds are drawn from the others. GAP before a linear
 layer is all that is trained, as the recipe `photographs` does, on features averaged over the cells, with three seeds.
 """
 

@@ -38,10 +38,7 @@ def take_files() -> None:
 def show_examples() -> list[pictures.Example]:
     """Shipped pictures to try; those just clicked."""
     examples = pictures.examples()
-    st.caption(
-        "Photographs that no network here was trained on; and FashionMNIST test images, enlarged by `make "
-        "examples`."
-    )
+    st.caption("Photographs that no network here was trained on; and FashionMNIST test images, enlarged by `make examples`.")
     row = st.container(horizontal=True)
     clicked = []
     for example in examples:
