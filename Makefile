@@ -11,7 +11,7 @@ ONLY ?=
 
 BIN := .venv/bin
 
-.PHONY: app test check lint bench screenshots checkpoints evidence sealed examples clean
+.PHONY: app test check lint bench screenshots checkpoints evidence photographs sealed examples clean
 
 app: .venv/installed
 	$(BIN)/python -m streamlit run app.py --server.address $(HOST) --server.port $(PORT)
@@ -60,6 +60,12 @@ evidence: .venv/installed
 	$(CANVAS) --pools gap,gmp,lse --seeds 0-2 \
 	  --datasets canvas:5:8,canvas:10:8,canvas:25:8,canvas:100:8,canvas:10:0,canvas:10:24
 	$(STUDY) --epochs 5 --pools gap,gmp,lse,gem --seeds 0-4 --datasets folder:data/cifar10-jpeg
+	$(MAKE) sealed
+
+# Heads on a pretrained network, for photographs of clothes: two minutes of features, then seconds a run.
+photographs: .venv/installed
+	$(BIN)/python -m gpcore study --store checkpoints --recipe photographs --pools all --seeds 0-9
+	for run in checkpoints/clothes-photographs-*; do $(BIN)/python -m gpcore calibrate $$run || exit 1; done
 	$(MAKE) sealed
 
 sealed: .venv/installed
