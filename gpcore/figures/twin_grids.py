@@ -61,17 +61,18 @@ def _grid(look: Analysis, layer: int, classes: Sequence[str], spans: Tensor, sor
         colour=colour_of(look),
         chosen=look.answer if of_classes and not hidden else None,
         weights=look.evidence.weights if of_classes and layer == look.network.class_maps_layer else None,
-        field=_field(look, layer),
+        field=_field(look, layer, factor),
     )
 
 
-def _field(look: Analysis, layer: int) -> Field:
-    """What a cell of a layer sees of the image: behind a pooling, all of it."""
+def _field(look: Analysis, layer: int, factor: int) -> Field:
+    """What a cell that is shown, `factor` cells of a layer wide, sees of the image: behind a pooling, all of it."""
     height, width = look.image.shape[2:]
     if look.outputs[layer].ndim == 2:
         return Field(0, 0, max(height, width), height, width)
     seen = receptive_field(look.network, 0, 0, layer)
-    return Field(seen.top, cell_size(look.network, layer), seen.height, height, width)
+    step = cell_size(look.network, layer)
+    return Field(seen.top, step * factor, seen.height + (factor - 1) * step, height, width)
 
 
 def _title(number: int, classes: Sequence[str] | None, values: Tensor | None) -> str:
