@@ -232,6 +232,7 @@ def test_light_and_dark_are_swapped_without_cutting_out_anew(monkeypatch):
     picture = Picture.of(Upload("boot.jpg", (PAGE.parent.parent / "examples" / "ankle-boot-on-carpet.jpg").read_bytes()))
     corrections = Correction(polarity="kept"), Correction(foreground="swapped"), Correction()
     wanted = [prepare(picture.photo, correction).image for correction in corrections]
+    assert picture.prepared.kind == "photograph"
     monkeypatch.setattr("gpcore.data.preparation.find_foreground", lambda photo: pytest.fail("it was cut out before"))
     for correction, image in zip(corrections, wanted, strict=True):
         picture.correct(correction)
@@ -242,7 +243,7 @@ def test_what_is_sent_to_inside_is_what_the_network_saw(small_dataset):
     from ui.classify.pictures import sent_on
 
     image = small_dataset.test.images[0, 0].numpy()
-    sent = sent_on(Picture.of(Upload("boot.png", png(image))))
+    sent = sent_on(Picture.of(Upload("boot.png", png(image))), open_run("checkpoints/article-gap-seed0"))
     assert sent["name"] == "boot.png"
     assert np.array_equal(sent["pixels"], image)
 

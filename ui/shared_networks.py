@@ -5,7 +5,7 @@ from pathlib import Path
 import streamlit as st
 import torch
 
-from gpcore.data.datasets import Dataset, test_split_only
+from gpcore.data.datasets import Dataset, Split, test_split_only
 from gpcore.instance import Instance
 from gpcore.nets.network import Network
 from gpcore.recipe import Recipe
@@ -41,8 +41,8 @@ def dataset(recipe: Recipe) -> Dataset:
     Raises:
         DatasetError: it is missing or damaged, or a folder that visitors may not see.
     """
-    Instance.read().check_dataset(name)
-    return _dataset(name, str(stores.data_folder().absolute()))
+    Instance.read().check_dataset(recipe.dataset)
+    return _dataset(recipe.but(pool="gap", seed=0) if recipe.frozen else recipe.dataset, str(stores.data_folder().absolute()))
 
 
 @st.cache_resource(max_entries=4, show_spinner="Reading the dataset, which is downloaded first if it isn't here …")

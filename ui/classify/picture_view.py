@@ -30,17 +30,18 @@ NO_MAPS = (
 
 def show_picture(picture: Picture, runs: Sequence[Run]) -> None:
     """One picture: how it was prepared, what both models answer and where that comes from."""
-    if picture.photo is None or picture.prepared is None:
+    if picture.photo is None:
         st.error(plain(picture.error or ""), icon=":material/broken_image:")
         return
     for note in picture.photo.notes:
         st.info(plain(note), icon=":material/info:")
-    strip = st.container(horizontal=True, gap="small")
-    for step, shown in zip(picture.prepared.steps, picture.shown_steps(), strict=True):
-        strip.image(shown, step.title, width=132)
     turn, *_ = st.columns([1, 3])
     turn.button("Turn by 90°", icon=":material/rotate_right:", key="turn", on_click=picture.turn)
-    correct(picture)
+    if any(map(cuts_out, runs)):
+        strip = st.container(horizontal=True, gap="small")
+        for step, shown in zip(picture.prepared.steps, picture.shown_steps(picture.prepared), strict=True):
+            strip.image(shown, step.title, width=132)
+        correct(picture)
     if st.button("Look inside both networks with this picture", icon=":material/grid_on:", key="look inside"):
         st.session_state.sent_picture = pictures.sent_on(picture, runs[0])
         first, second = map(stores.key_of, runs)

@@ -47,8 +47,7 @@ class Picture:
         """A file, decoded."""
         try:
             photo = unpacked(file)
-            found = Found()
-            return cls(photo.name, photo, prepared=prepare(photo, found=found), found=found)
+            return cls(photo.name, photo)
         except ImageError as error:
             return cls(shown_name(file.name), error=str(error))
 

@@ -8,6 +8,7 @@ from jaxtyping import UInt8
 
 from gpcore.data.datasets import Dataset
 from gpcore.data.decoding import Photo
+from gpcore.data.pictures import as_in, squared
 from gpcore.data.preparation import prepare
 from ui.uploads import unpacked
 
@@ -26,7 +27,7 @@ def own_picture(dataset: Dataset, square: bool) -> dict[str, Any] | None:
     file = st.file_uploader("A picture of your own", key="inside_file")
     if file is not None and st.session_state.get("own_picture_of") != (file.file_id, dataset.name):
         photo = unpacked(file)
-        st.session_state.own_picture = {"name": photo.name, "pixels": _as_in(dataset, photo)}
+        st.session_state.own_picture = {"name": photo.name, "pixels": _as_in(dataset, photo, square)}
         st.session_state.own_picture_of = file.file_id, dataset.name
     return st.session_state.get("own_picture")
 

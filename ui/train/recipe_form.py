@@ -73,25 +73,33 @@ def ask_for_recipes() -> DeltaGenerator:
 
 
 def _suit_to_folder(start: Recipe) -> None:
-    """Offers the recipe for small folders if the typed folder is small."""
+    """Offers a pretrained network if a folder is typed, and the recipe for small folders if it is small."""
     asked = str(st.session_state.get(_key(start, "dataset"), start.dataset))
     folder = Path(asked.removeprefix(FOLDER_PREFIX)).expanduser()
-    if start.name == "small" or asked == start.dataset or not (Instance.read().reads(folder) and folder.is_dir()):
+    reads = Instance.read().reads(folder) and folder.is_dir()
+    if start.name in ("small", "photographs") or asked == start.dataset or not reads:
         return
+    st.button(
+        "These are photographs: put the poolings behind a pretrained network",
+        icon=":material/photo_library:",
+        key="suit-photographs",
+        on_click=_take,
+        args=("photographs", asked),
+    )
     files = sum(1 for _ in itertools.islice(folder.glob("**/*.*"), FEW_IMAGES + 1))
     if files <= FEW_IMAGES:
         st.button(
             f"{files:,} files only: take the recipe small",
             icon=":material/eco:",
             key="suit",
-            on_click=_take_small,
-            args=(asked,),
+            on_click=_take,
+            args=("small", asked),
         )
 
 
-def _take_small(dataset: str) -> None:
-    st.session_state["new-recipe"] = "small"
-    st.session_state[_key(RECIPES["small"], "dataset")] = dataset
+def _take(recipe: str, dataset: str) -> None:
+    st.session_state["new-recipe"] = recipe
+    st.session_state[_key(RECIPES[recipe], "dataset")] = dataset
 
 
 def chosen_recipes() -> list[Recipe]:
