@@ -124,7 +124,7 @@ def _check_takes_canvases(run: Run, dataset: Dataset) -> None:
 
 def _show_canvases(one: Series, key: str) -> None:
     """One item on a canvas of every size, or with every number of pieces."""
-    items = shared_networks.dataset("fashion-mnist").test.images[SHOWN : SHOWN + 1]
+    items = shared_networks.dataset(ARTICLE).test.images[SHOWN : SHOWN + 1]
     places = [(value, one.fixed) if one.along == "area" else (one.fixed, value) for value in one.tables]
     drawn = [canvases(items, percent, int(pieces), seed=0) for percent, pieces in places]
     titles = [f"{value:g}" for value in one.tables]
