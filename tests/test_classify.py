@@ -194,6 +194,7 @@ def test_a_picture_is_answered_by_both_models_and_sent_on(environment, small_dat
 def test_a_model_without_class_maps_still_answers(monkeypatch, environment, small_dataset):
     monkeypatch.setenv("POOLSCOPE_CHECKPOINTS", "checkpoints")
     page = page_with(Picture.of(Upload("boot.png", png(small_dataset.test.images[0, 0].numpy()))))
+    page.segmented_control(key="way").set_value("cut out and shrunk to 28×28, by the article's network").run()
     page.selectbox(key="first").set_value("checkpoints/modern-mlp-seed0").run()
     assert not page.exception
     assert not page.error

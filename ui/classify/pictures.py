@@ -96,7 +96,8 @@ class Picture:
         """Turns it a quarter to the right and prepares it again, without corrections."""
         if self.photo:
             self.photo, self.found = self.photo.turned(), Found()
-            self.correction, self.prepared = AUTOMATIC, prepare(self.photo, AUTOMATIC, self.found)
+            self.correction = AUTOMATIC
+            self.preparations.clear()
             self.answers.clear()
             self.tiles.clear()
             for name in ("thumbnail", "beneath", "crop_chart"):
