@@ -87,7 +87,7 @@ def test_a_bad_picture_is_named_and_the_others_are_answered(capsys, items, store
     assert "label" in first
     assert "label" in last
     assert set(bad) == set(gone) == {"image", "error"}
-    assert "is no picture that can be read" in bad["error"]
+    assert "is not a picture that can be read" in bad["error"]
     assert "can't be read" in gone["error"]
 
 
@@ -208,7 +208,7 @@ def test_many_pictures_stand_in_one_table_with_what_is_wrong_with_the_bad_ones(e
     assert not page.exception
     table = page.dataframe[0].value
     assert len(table) == 13
-    assert "is no picture" in table["problem"].iloc[-1]
+    assert "is not a picture" in table["problem"].iloc[-1]
     assert set(table["article-gap-seed0"].iloc[:12]) <= set(FASHION_CLASSES)
 
 

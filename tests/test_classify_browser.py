@@ -61,7 +61,7 @@ def test_a_hundred_files_are_answered_at_once_and_a_broken_one_does_not_stop_the
     expect_answered(page)
     rows = downloaded(page)
     assert [row["name"] for row in rows] == [file["name"] for file in files]
-    assert rows[50]["problem"].startswith("broken.png is no picture")
+    assert rows[50]["problem"].startswith("broken.png is not a picture")
     assert all(row["article-gap-seed0"] in fashion.classes for row in rows[:50] + rows[51:])
     page.get_by_role("button", name="Clear all pictures").click()
     expect(page.get_by_text("Drop a picture above, or try an example.")).to_be_visible(timeout=SLOW)

@@ -207,7 +207,7 @@ def test_a_mistake_is_one_line_and_exit_code_2(mistake, own_copy, data_folder, t
 def test_a_store_that_is_not_there_is_not_made_by_looking(command, tmp_path, monkeypatch, capsys):
     monkeypatch.chdir(tmp_path)
     assert main(command.split()) == 2
-    assert capsys.readouterr().err == "Error: There is no store at runs: no runs.db lies there.\n"
+    assert capsys.readouterr().err == "Error: There is no store at runs: it has no runs.db.\n"
     assert list(tmp_path.iterdir()) == []
 
 

@@ -267,7 +267,7 @@ def test_a_photograph_lying_on_its_side_is_turned_upright(tmp_path):
 
 def damaged_file(folder: Path) -> str:
     (folder / "train" / "bag" / "2.png").write_bytes(b"no image")
-    return rf"{folder}/train/bag/2\.png is no image that can be read .*: remove or replace it\.$"
+    return rf"{folder}/train/bag/2\.png is not an image that can be read .*: remove or replace it\.$"
 
 
 def missing_class(folder: Path) -> str:
@@ -278,7 +278,7 @@ def missing_class(folder: Path) -> str:
 def empty_class(folder: Path) -> str:
     for path in (folder / "train" / "bag").iterdir():
         path.unlink()
-    return rf"{folder}/train is no folder of images with one sub-folder per class: .*bag"
+    return rf"{folder}/train is not a folder of images with one sub-folder per class: .*bag"
 
 
 def one_class(folder: Path) -> str:
@@ -305,7 +305,7 @@ def too_few_to_split(folder: Path) -> str:
 def only_files(folder: Path) -> str:
     shutil.rmtree(folder / "train")
     shutil.rmtree(folder / "test")
-    return rf"{folder} is no folder of images with one sub-folder per class: "
+    return rf"{folder} is not a folder of images with one sub-folder per class: "
 
 
 @pytest.mark.parametrize(

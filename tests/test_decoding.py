@@ -60,16 +60,16 @@ PIXELS = np.arange(60 * 40 * 3, dtype=np.uint8).reshape(60, 40, 3)
 
 BAD = {
     "empty": (b"", "is empty"),
-    "text named .png": (b"this is no picture\n" * 20, "is no picture that can be read: send JPEG"),
+    "text named .png": (b"this is no picture\n" * 20, "is not a picture that can be read: send JPEG"),
     "truncated JPEG": (encoded(PIXELS, "JPEG")[:700], "is damaged or cut short"),
-    "JPEG without its pixels": (encoded(PIXELS, "JPEG")[:100], "is no picture that can be read|is damaged or cut short"),
+    "JPEG without its pixels": (encoded(PIXELS, "JPEG")[:100], "is not a picture that can be read|is damaged or cut short"),
     "PNG with a broken stream": (
         encoded(PIXELS, "PNG")[:60] + bytes(300),
-        "is damaged or cut short|is no picture that can be read",
+        "is damaged or cut short|is not a picture that can be read",
     ),
     "PNG of 50,000×50,000": (huge_png(), "50,000×50,000 pixels: reduce it to at most 24 megapixels|too many pixels"),
     "SVG": (b"<?xml version='1.0'?><svg xmlns='http://www.w3.org/2000/svg'><rect/></svg>", "is an SVG drawing"),
-    "HEIC without a picture": (HEIC, "is no picture that can be read|is damaged or cut short"),
+    "HEIC without a picture": (HEIC, "is not a picture that can be read|is damaged or cut short"),
     "PDF": (b"%PDF-1.7\n" + bytes(50), "is a PDF document"),
     "1×1": (encoded(PIXELS[:1, :1], "PNG"), "has 1×1 pixels: at least 8"),
     "10,000×1": (encoded(np.zeros((1, 10_000), np.uint8), "PNG"), "has 10,000×1 pixels"),

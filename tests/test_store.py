@@ -279,7 +279,7 @@ def test_a_database_locked_for_good_is_one_clear_sentence(store, monkeypatch):
 
 
 def test_a_damaged_or_missing_store_is_one_clear_sentence(store, tmp_path):
-    with pytest.raises(StoreError, match=r"^There is no store at .*: no runs\.db lies there\.$"):
+    with pytest.raises(StoreError, match=r"^There is no store at .*: it has no runs\.db\.$"):
         Store(tmp_path / "none", read_only=True)
     (tmp_path / "file").write_text("no folder")
     with pytest.raises(StoreError, match="choose another folder"):

@@ -178,7 +178,7 @@ def test_a_run_that_fails_is_named_with_its_reason_and_the_others_go_on(store, i
     result = json.loads(printed.out)
     [failed] = result["unfinished"]
     assert (failed["status"], failed["run"]) == ("failed", "bad-modern-gap-seed0")
-    assert "is no image that can be read" in failed["error"]
+    assert "is not an image that can be read" in failed["error"]
     assert f"bad-modern-gap-seed0: failed: {failed['error']}" in printed.err
     assert [table["dataset"] for table in result["tables"]] == [f"folder:{images}"]
     shutil.rmtree(bad)

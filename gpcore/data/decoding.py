@@ -202,7 +202,7 @@ def _opened(file: io.BufferedIOBase, name: str) -> PIL.Image.Image:
         known = next((text for mark, text in KNOWN_STRANGERS if mark in start), None)
         if not start:
             known = "is empty: choose a file with a picture in it"
-        raise ImageError(f"{name} {known or f'is no picture that can be read: send {READABLE}'}.") from error
+        raise ImageError(f"{name} {known or f'is not a picture that can be read: send {READABLE}'}.") from error
 
 
 def _has_several(image: PIL.Image.Image) -> bool:

@@ -224,12 +224,12 @@ def _by_class(base: Path, pictures: Sequence[Path], layout: Layout) -> tuple[tup
     names = list(of_class)
     if missing := [printable(name) for name, paths in of_class.items() if not paths]:
         raise DatasetError(
-            f"{short(base)} is no folder of images with one sub-folder per class: {', '.join(missing)} holds no picture; "
+            f"{short(base)} is not a folder of images with one sub-folder per class: {', '.join(missing)} holds no picture; "
             "remove it, or put pictures into it."
         )
     if not names:
         raise DatasetError(
-            f"{short(base)} is no folder of images with one sub-folder per class: it holds no sub-folder; arrange the "
+            f"{short(base)} is not a folder of images with one sub-folder per class: it has no sub-folder; arrange the "
             f"pictures as {SHAPE}."
         )
     items = [(path, number) for number, paths in enumerate(of_class.values()) for path in paths]

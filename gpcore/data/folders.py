@@ -177,7 +177,7 @@ def read_pictures(
     found = look_into(folder, size, colour, progress)
     if found.broken and not skip_broken:
         names = [short(folder / each.file) for each in found.broken]
-        verb, them = ("is no image", "it") if len(names) == 1 else ("are no images", "them")
+        verb, them = ("is not an image", "it") if len(names) == 1 else ("are not images", "them")
         reasons = "; ".join(dict.fromkeys(each.why.removesuffix(".") for each in found.broken[:3]))
         raise DatasetError(
             f"{_named(names)} {verb} that can be read ({reasons}), so nothing was read (“Leave out broken files”, or "

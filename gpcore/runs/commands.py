@@ -38,7 +38,7 @@ class Commands(StoreView):
         self._visitor = visitor
         if read_only:
             if not self._database.path.is_file():
-                raise StoreError(f"There is no store at {self.folder}: no runs.db lies there.")
+                raise StoreError(f"There is no store at {self.folder}: it has no runs.db.")
             return
         try:
             self.folder.mkdir(parents=True, exist_ok=True)

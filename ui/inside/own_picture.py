@@ -22,7 +22,7 @@ def own_picture(dataset: Dataset, square: bool) -> dict[str, Any] | None:
     It is kept in the session, since the widget forgets its file when the page changes.
 
     Raises:
-        ImageError: the file is no picture that can be used.
+        ImageError: the file is not a usable picture.
     """
     file = st.file_uploader("A picture of your own", key="inside_file")
     if file is not None and st.session_state.get("own_picture_of") != (file.file_id, dataset.name):
