@@ -26,6 +26,9 @@ SPLIT_NAME = re.compile(
 EVERY = 5
 """Without splits, every fifth picture of a class is a test picture."""
 
+MOST_ENTRIES, MOST_DEPTH = 2_000_000, 16
+"""Bounds of a folder of pictures: files and sub-folders in it, and how deep they lie."""
+
 Item = tuple[Path, int]
 """A file and the number of its class."""
 
@@ -118,6 +121,8 @@ def _pictures(layout: Layout) -> list[Path]:
     for path in sorted(_files(layout), key=os.path.islink):  # a file comes before links to it
         if any(part.startswith(".") or part.lower() in LITTER for part in path.relative_to(layout.folder).parts):
             layout.skip(path, "is hidden, or a system's own file")
+        elif path.exists() and not path.is_file():
+            layout.skip(path, "is not a regular file")  # to open a pipe would wait for its writer
         elif not _is_picture(path):
             layout.skip(path, "is not a picture")
         elif (identity := _identity(path)) in taken:
@@ -130,8 +135,13 @@ def _pictures(layout: Layout) -> list[Path]:
 
 def _files(layout: Layout) -> Iterator[Path]:
     """All files, through links to folders too, but no folder twice."""
-    real = {_identity(Path(root)) for root, _, _ in os.walk(layout.folder)}
+    real, entries = set(), 0
+    for root, folders, files in os.walk(layout.folder):
+        real.add(_identity(Path(root)))
+        entries += len(folders) + len(files)
+        _check_bounds(layout, root, entries)
     for root, folders, files in os.walk(layout.folder, followlinks=True, onerror=lambda error: _closed(layout, error)):
+        _check_bounds(layout, root, 0)
         for name in sorted(folders):
             path = Path(root, name)
             if path.is_symlink() and (identity := _identity(path)) in real:
@@ -140,6 +150,15 @@ def _files(layout: Layout) -> Iterator[Path]:
             elif path.is_symlink():
                 real.add(identity)
         yield from (Path(root, name) for name in files)
+
+
+def _check_bounds(layout: Layout, root: str, entries: int) -> None:
+    """Raises DatasetError for what is no folder of pictures, such as `/`, before all of it is read."""
+    if entries > MOST_ENTRIES or len(Path(root).relative_to(layout.folder).parts) > MOST_DEPTH:
+        raise DatasetError(
+            f"{short(layout.folder)} holds more than {MOST_ENTRIES:,} files, or folders more than {MOST_DEPTH} deep: give the "
+            "folder that holds the pictures."
+        )
 
 
 def _closed(layout: Layout, error: OSError) -> None:

@@ -15,6 +15,7 @@ import pytest
 import tiny
 
 from gpcore.cli.main import main
+from gpcore.data import folder_layout
 from gpcore.errors import CheckpointError, ClaimLostError, DatasetError, GpcoreError, NotAllowedError, StoreError
 from gpcore.instance import Instance, Visitor
 from gpcore.nets.checkpoints import read_tensors, write_tensors
@@ -336,3 +337,14 @@ def test_a_dataset_that_never_ends_is_left_when_the_run_is_stopped_or_deleted(st
     monkeypatch.setattr(worker, "READING_SECONDS", 0.3)
     with pytest.raises(DatasetError, match="Reading fashion-mnist did not end"):
         list(worker.train_at(store, store.claim(), place))
+
+
+def test_a_folder_is_listed_within_bounds_and_no_pipe_is_opened(images_elsewhere, tmp_path, monkeypatch):
+    folder = Path(shutil.copytree(images_elsewhere, tmp_path / "pictures"))
+    os.mkfifo(folder / "Bag" / "pipe.png")
+    (folder / "Bag" / "loop").symlink_to(folder)
+    why = {each.why for each in folder_layout.list_folder(folder).skipped}
+    assert why == {"is not a regular file", "is a link to a folder that is read already"}
+    monkeypatch.setattr(folder_layout, "MOST_ENTRIES", 10)
+    with pytest.raises(DatasetError, match="holds more than 10 files"):
+        folder_layout.list_folder(folder)
