@@ -110,8 +110,8 @@ def test_a_study_is_queued_trained_and_judged(empty_environment: Path, images: P
         process.wait()
     text = shown(page.run())
     assert page.selectbox(key="setting").options == ["article on three, 1 epoch"]
-    assert "Holm" in text
-    assert "Too few seeds to tell" in text
+    assert "Bonferroni" in text
+    assert "At chance, so counted but not averaged" in text
 
 
 def test_seeds_of_one_head_have_no_verdict_but_their_tabs(empty_environment: Path, images: Path) -> None:

@@ -85,7 +85,7 @@ def test_classes_and_costs(experiment):
 
 
 def test_the_claim_on_linear_heads_is_ruled_from_the_data(experiment):
-    assert "it can't be told yet" in module.overfitting_sentence(experiment)
+    assert "it is not settled" in module.overfitting_sentence(experiment)
     without: dict[Pool, dict[int, Run]] = {pool: runs for pool, runs in experiment.runs.items() if pool != "mlp"}
     assert module.overfitting_sentence(Experiment(experiment.recipe, without)) is None
 
@@ -115,7 +115,7 @@ NARROW = [gap / 2 for gap in GAPS]
         (WIDE, LEVEL, "it was found to hold for one of them only"),
         (LEVEL, LEVEL, "no such difference was found"),
         (NARROW, LEVEL, "it does not hold here"),
-        (WIDE, LEVEL[:3], "it can't be told yet"),
+        (WIDE, LEVEL[:3], "it is not settled"),
     ],
 )
 def test_no_difference_found_is_not_told_as_a_claim_refuted(experiment, mlp, dropout, ruling):

@@ -10,10 +10,10 @@ from gpcore.cli.main import main
 from gpcore.data.datasets import scaled
 from gpcore.figures import lab_charts as figures
 from gpcore.insight.robustness import DISTURBANCES, accuracy, example
-from gpcore.recipe import MODERN, Recipe
+from gpcore.recipe import MODERN
 from gpcore.runs.run import open_run
 from gpcore.verdicts.crossover import series
-from gpcore.verdicts.standings import verdict_tables
+from gpcore.verdicts.standings import Result, verdict_tables
 
 PAGE = str(Path(__file__).parent.parent / "pages" / "lab.py")
 
@@ -79,11 +79,11 @@ def test_runs_on_canvases_are_drawn(app_environment, data_folder):
     assert "modern, 1 epoch" in " ".join(markdown.value for markdown in page.markdown)
 
 
-def on_canvases(*canvases: str) -> list[tuple[Recipe, float]]:
+def on_canvases(*canvases: str) -> list[Result]:
     """Three seeds each of GAP and GMP, GMP ahead by 10 points at 5 % and behind by as many at 50 %."""
     gains = {"canvas:5:8": 0.1, "canvas:50:8": -0.1}
     return [
-        (
+        Result(
             MODERN.but(pool=pool, seed=seed, dataset=canvas),
             0.5 + (pool == "gmp") * (gains.get(canvas, 0) + seed / 100) + seed / 50,
         )
@@ -110,7 +110,7 @@ def test_the_crossover_has_a_line_per_pooling_with_intervals_over_seeds():
 
 
 def test_no_interval_of_the_crossover_leaves_what_an_accuracy_can_be():
-    wide = [(MODERN.but(seed=seed, dataset="canvas:5:8"), accuracy) for seed, accuracy in enumerate([0.1, 0.5, 0.9])]
+    wide = [Result(MODERN.but(seed=seed, dataset="canvas:5:8"), accuracy) for seed, accuracy in enumerate([0.1, 0.5, 0.9])]
     [found] = series(verdict_tables(wide))
     bars = next(trace for trace in figures.crossover(found).data if trace.mode == "lines+markers").error_y
     assert found.lines["gap"][5].mean.margin > 0.9

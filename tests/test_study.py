@@ -133,10 +133,10 @@ def test_a_run_that_somebody_else_trains_is_waited_for_and_taken_over_if_they_di
 def test_a_study_trains_what_is_missing_as_train_does_and_prints_the_verdict(store, images, tmp_path, capsys, monkeypatch):
     monkeypatch.chdir(tiny.ROOT)
     alone = Store(tmp_path / "alone")
-    twin = tiny.train(alone, tiny.recipe(images, 1, pool="gmp", seed=1))
-    there = tiny.train(store, tiny.recipe(images, 1))
+    twin = tiny.train(alone, tiny.recipe(images, 3, pool="gmp", seed=1))
+    there = tiny.train(store, tiny.recipe(images, 3))
     before = tiny.outcome(store, there), store.run(there).finished
-    assert main([*tiny.study(store, images, 1, "0-1"), "--parallel", "2", "--json"]) == 0
+    assert main([*tiny.study(store, images, 3, "0-1"), "--parallel", "2", "--json"]) == 0
     printed = capsys.readouterr()
     [table] = json.loads(printed.out)["tables"]
     assert printed.err.count("three-modern-") == 3
@@ -152,7 +152,7 @@ def test_a_study_trains_what_is_missing_as_train_does_and_prints_the_verdict(sto
         assert pooling["accuracy"]["count"] == 2
     [verdict] = table["verdicts"]
     assert verdict["outcome"] == "too few"
-    assert main(tiny.study(store, images, 1, "0-1")) == 0  # all is there: at once
+    assert main(tiny.study(store, images, 3, "0-1")) == 0  # all is there: at once
     printed = capsys.readouterr()
     assert verdict["sentence"] in printed.out
     assert printed.err == ""

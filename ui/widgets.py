@@ -1,7 +1,7 @@
 """Widgets that several pages share."""
 
 import contextlib
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
 import pandas as pd
@@ -80,7 +80,7 @@ def figure_shown(figure: go.Figure, key: str, name: str) -> None:
     st.plotly_chart(figure, width="stretch", key=key, config=PLOT_CONFIG | {"toImageButtonOptions": picture})
 
 
-def csv_button(title: str, rows: Callable[[], Sequence[dict[str, Any]]], name: str, key: str) -> None:
+def csv_button(title: str, rows: Callable[[], Sequence[Mapping[str, Any]]], name: str, key: str) -> None:
     """Shows a button that writes rows, such as a figure's numbers, as CSV when it is pressed."""
     st.download_button(
         f"{title} (CSV)",

@@ -40,6 +40,7 @@ def _run_json(record: Any, epochs: list[Any]) -> dict[str, Any]:
         "status": record.status,
         "error": record.error,
         "recipe": record.recipe.to_json(),
+        "chance": epochs[-1].chance if epochs else None,
         "epochs": [_figures(epoch) for epoch in epochs],
     }
 

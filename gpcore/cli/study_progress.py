@@ -13,6 +13,7 @@ import rich.table
 
 from gpcore.cli.options import percent
 from gpcore.errors import RecipeError
+from gpcore.recipe import Pool
 from gpcore.runs import launcher
 from gpcore.runs.ray_cluster import connected
 from gpcore.runs.stacked_runs import Together
@@ -20,7 +21,7 @@ from gpcore.runs.store import Store
 from gpcore.runs.study import Member, Study, check_datasets, members, time_left
 from gpcore.runs.study_training import train_elsewhere, train_here
 from gpcore.training.state import find_device
-from gpcore.verdicts.standings import Standing, VerdictTable, verdict_tables
+from gpcore.verdicts.standings import Result, Standing, VerdictTable, verdict_tables
 from gpcore.verdicts.statistics import Verdict
 
 TOGETHER = 32
@@ -125,7 +126,11 @@ def _said(member: Member) -> str:
 def report(standing: Sequence[Member], as_json: bool) -> int:
     """Prints the verdict, and unfinished runs on standard error; returns the exit code, 1 if any is unfinished."""
     unfinished = [member for member in standing if not member.finished]
-    found = verdict_tables((member.recipe, member.accuracy) for member in standing if member.accuracy is not None)
+    found = verdict_tables(
+        Result(member.recipe, member.accuracy, member.record.last.learned)
+        for member in standing
+        if member.accuracy is not None and member.record and member.record.last
+    )
     if as_json:
         print(
             json.dumps({"tables": [_table_json(table, standing) for table in found], "unfinished": [*map(_json, unfinished)]})
@@ -156,6 +161,8 @@ def _print_tables(found: Sequence[VerdictTable]) -> None:
         console.print(drawn)
         for verdict in table.verdicts.values():
             _say(console, verdict.sentence)
+        if table.failed:
+            _say(console, table.failures.strip())
     if not found:
         _say(console, "No run of this study is finished yet.")
 
@@ -172,18 +179,21 @@ def _table_json(table: VerdictTable, standing: Sequence[Member]) -> dict[str, An
     return {
         "dataset": table.experiment.dataset,
         "recipe": recipe,
-        "poolings": [_standing_json(one, table, standing) for one in table.standings],
+        "poolings": [_pooling_json(pool, table, standing) for pool in dict.fromkeys((*table.learned, *table.failed))],
         "verdicts": [_verdict_json(verdict) for verdict in table.verdicts.values()],
     }
 
 
-def _standing_json(one: Standing, table: VerdictTable, standing: Sequence[Member]) -> dict[str, Any]:
+def _pooling_json(pool: Pool, table: VerdictTable, standing: Sequence[Member]) -> dict[str, Any]:
     runs = {
         member.recipe.seed: str(member.store.run_folder(member.name))
         for member in standing
-        if member.store and member.recipe == table.experiment.but(pool=one.pool, seed=member.recipe.seed) and member.finished
+        if member.store and member.recipe == table.experiment.but(pool=pool, seed=member.recipe.seed) and member.finished
     }
-    return {"pool": one.pool, "accuracy": asdict(one.mean), "accuracies": one.accuracies, "runs": runs}
+    one, failed = table.learned.get(pool), table.failed.get(pool, {})
+    accuracies = dict(sorted(((one.accuracies if one else {}) | failed).items()))
+    mean = asdict(one.mean) if one else None
+    return {"pool": pool, "accuracy": mean, "accuracies": accuracies, "failed": sorted(failed), "runs": runs}
 
 
 def _verdict_json(verdict: Verdict) -> dict[str, Any]:
@@ -195,8 +205,11 @@ def _verdict_json(verdict: Verdict) -> dict[str, Any]:
         "difference": asdict(paired.mean),
         "bootstrap": paired.bootstrap,
         "detectable": paired.detectable(),
+        "raw_p_value": paired.p_value,
         "p_value": verdict.p_value,
-        "comparisons": verdict.comparisons,
+        "comparisons": verdict.family,
+        "missing_seeds": verdict.missing_seeds,
+        "equivalent": verdict.equivalent,
         "outcome": verdict.outcome,
         "sentence": verdict.sentence,
     }

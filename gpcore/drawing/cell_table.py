@@ -21,21 +21,23 @@ def cells(
     rows: Sequence[str],
     columns: Sequence[str],
     height: int,
+    opposite: str | None = None,
     **changes: Any,
 ) -> go.Figure:
-    """Cells of strength 0 (hardly there) to 1 (full colour), each with a short text and a longer one on hover.
+    """Cells of strength 0 (hardly there) to 1 (full colour), each with a short text and a longer one on hover; with a colour
+    `opposite`, down to -1, which has that colour.
 
     Texts on strong cells have a colour of their own, those on faint ones the page's: Plotly would choose for a white page.
     """
     figure = go.Figure(
         go.Heatmap(
             z=strength, x=list(columns), y=list(rows), customdata=hovers, hovertemplate="%{customdata}<extra></extra>",
-            zmin=0, zmax=1, colorscale=[[0, FAINT], [1, colour]], showscale=False, xgap=1, ygap=1,
+            zmin=-1, zmax=1, colorscale=[[0, opposite or colour], [0.5, FAINT], [1, colour]], showscale=False, xgap=1, ygap=1,
         )
     )  # fmt: skip
     places = [(row, column) for row in range(len(rows)) for column in range(len(columns))]
-    for strong, font in ((False, {}), (True, {"color": _text_on(colour)})):
-        here = [(row, column) for row, column in places if (strength[row][column] > SOLID) is strong]
+    for side, font in ((0, {}), (1, {"color": _text_on(colour)}), (-1, {"color": _text_on(opposite or colour)})):
+        here = [(row, column) for row, column in places if _side(strength[row][column]) == side]
         figure.add_scatter(
             x=[columns[column] for _, column in here], y=[rows[row] for row, _ in here],
             text=[texts[row][column] for row, column in here], textfont=font,
@@ -43,6 +45,11 @@ def cells(
         )  # fmt: skip
     layout(figure, height, **changes)
     return figure.update_xaxes(showgrid=False).update_yaxes(showgrid=False, autorange="reversed")
+
+
+def _side(strength: float) -> int:
+    """Whether a text stands on the colour, on its opposite, or on the page."""
+    return (strength > SOLID) - (strength < -SOLID)
 
 
 def _text_on(colour: str) -> str:

@@ -10,11 +10,14 @@ from gpcore.figures.epoch_curves import Curve
 from gpcore.verdicts.starvation import answer_shares
 
 WORST_CONFUSION = 0.3
-"""The share of a class at which a confusion has its full colour: errors are small beside the diagonal."""
+"""The share of a class from which on a mistake is drawn in full colour: the diagonal is not the news."""
+
+MISTAKE = "#b3261e"
+"""The colour of mistakes, and of starved classes."""
 
 
 def confusion_matrix(curve: Curve, classes: Sequence[str]) -> go.Figure:
-    """Which class (row) is taken for which (column), in per cent of the row, after the last epoch."""
+    """Which class (row) is taken for which (column), in per cent of the row, after the last epoch; mistakes are red."""
     counts = curve.epochs[-1].confusion
     shares = [[count / max(sum(row), 1) for count in row] for row in counts]
     hovers = [
@@ -22,10 +25,14 @@ def confusion_matrix(curve: Curve, classes: Sequence[str]) -> go.Figure:
         for actual, row in zip(classes, counts, strict=True)
     ]
     return cells(
-        strength=[[min(share / WORST_CONFUSION, 1) for share in row] for row in shares],
+        strength=[
+            [share if actual == answered else -min(share / WORST_CONFUSION, 1) for answered, share in enumerate(row)]
+            for actual, row in enumerate(shares)
+        ],
         texts=[[f"{share * 100:.0f}" if share >= 0.005 else "" for share in row] for row in shares],
         hovers=hovers,
         colour=POOL_COLOURS[curve.pool],
+        opposite=MISTAKE,
         rows=classes,
         columns=classes,
         height=460,
@@ -43,7 +50,7 @@ def answers_over_epochs(curve: Curve, classes: Sequence[str]) -> go.Figure:
             z=list(zip(*shares, strict=True)),
             x=[epoch.epoch for epoch in curve.epochs],
             y=list(classes),
-            colorscale=[[0, "#b3261e"], [0.5, "rgba(128,135,146,0.12)"], [1, POOL_COLOURS[curve.pool]]],
+            colorscale=[[0, MISTAKE], [0.5, "rgba(128,135,146,0.12)"], [1, POOL_COLOURS[curve.pool]]],
             zmin=0,
             zmid=1,
             zmax=2,

@@ -23,7 +23,7 @@ def accuracies(curves: Sequence[Curve], milestones: bool = False) -> Chart:
     """Validation accuracy (strong) and training accuracy (thin) after every epoch; circles are what the article reports."""
     lines = over_epochs(curves, lambda epoch: epoch.training_accuracy, minor=True)
     lines += over_epochs(curves, lambda epoch: epoch.validation_accuracy)
-    lines += _milestones(dict.fromkeys(curve.pool for curve in curves)) if milestones else []
+    lines += article_points(dict.fromkeys(curve.pool for curve in curves)) if milestones else []
     return Chart("accuracies", "epoch", "accuracy", "percent", lines, "Accuracies are drawn here after every epoch.")
 
 
@@ -34,7 +34,8 @@ def losses(curves: Sequence[Curve]) -> Chart:
     return Chart("losses-of-epochs", "epoch", "cross entropy", "loss", lines)
 
 
-def _milestones(pools: Iterable[Pool]) -> list[Line]:
+def article_points(pools: Iterable[Pool]) -> list[Line]:
+    """What the article reports of its curves, as circles."""
     return [
         Line(
             f"the article's {pool.upper()}",

@@ -6,15 +6,19 @@ from statistics import fmean
 from gpcore.drawing.charts import Chart, Line, shortened
 from gpcore.drawing.rows import DotRow, Mark, Rows
 from gpcore.drawing.theme import POOL_COLOURS
+from gpcore.figures.epoch_curves import article_points
 from gpcore.recipe import HEAD_LABELS
 from gpcore.verdicts.experiments import Band, Reached
 
 DOTTED = [2, 3]
 
 
-def learning_curves(bands: Sequence[Band]) -> Chart:
-    """Mean validation accuracy (strong) with a band from the lowest to the highest seed, and mean training accuracy (thin)."""
-    return Chart("learning", "epoch", "accuracy", "percent", [line for band in bands for line in _lines(band)])
+def learning_curves(bands: Sequence[Band], milestones: bool = False) -> Chart:
+    """Mean validation accuracy (strong) with a band from the lowest to the highest seed, and mean training accuracy (thin);
+    circles are what the article reports."""
+    lines = [line for band in bands for line in _lines(band)]
+    lines += article_points([band.pool for band in bands]) if milestones else []
+    return Chart("learning", "epoch", "accuracy", "percent", lines)
 
 
 def _lines(band: Band) -> list[Line]:

@@ -1,9 +1,12 @@
 """Heads compared over seeds: a row for each, with dots for seeds and a diamond for their mean with its interval."""
 
+from collections.abc import Sequence
+
 from gpcore.drawing.rows import DotRow, Mark, Rows
 from gpcore.drawing.theme import POOL_COLOURS
 from gpcore.recipe import HEAD_LABELS, Pool
-from gpcore.verdicts.standings import Standing, Verdict, VerdictTable
+from gpcore.verdicts.standings import Standing, VerdictTable, dataset_of, plus_minus
+from gpcore.verdicts.statistics import PairedDifferences, Verdict
 
 
 def over_seeds(table: VerdictTable, title: str = "validation accuracy", lowest: float = 0) -> Rows:
@@ -33,11 +36,29 @@ def _difference(pool: Pool, verdict: Verdict) -> DotRow:
     if paired.bootstrap:
         interval = 100 * paired.bootstrap[0], 100 * paired.bootstrap[1]
         text += f", 95 % bootstrap interval {interval[0]:+.2f} to {interval[1]:+.2f}"
-    dots = [
+    return DotRow(HEAD_LABELS[pool], POOL_COLOURS[pool], _dots(paired), Mark(mean, text), interval)
+
+
+def pairs(tables: Sequence[VerdictTable]) -> Rows:
+    """GMP less GAP in several experiments, seed by seed, with the mean and its 95 % t-interval; left of zero GAP is better."""
+    return Rows([_pair(table) for table in tables], "GMP less GAP, points", points, line=0)
+
+
+def _pair(table: VerdictTable) -> DotRow:
+    paired = table.verdicts["gmp"].comparison.paired
+    mean, margin = 100 * paired.mean.value, paired.mean.margin
+    interval = (mean - 100 * margin, mean + 100 * margin) if margin is not None else None
+    name = f"{dataset_of(table.experiment)}, {table.experiment.name} {table.experiment.epochs}"
+    colour = POOL_COLOURS["gmp" if mean > 0 else "gap"]
+    told = f"mean {plus_minus(table.verdicts['gmp'])} points of {paired.mean.count} seeds"
+    return DotRow(name, colour, _dots(paired), Mark(mean, told), interval)
+
+
+def _dots(paired: PairedDifferences) -> list[Mark]:
+    return [
         Mark(100 * value, f"seed {seed}: {100 * value:+.2f}")
         for seed, value in zip(paired.seeds, paired.differences, strict=True)
     ]
-    return DotRow(HEAD_LABELS[pool], POOL_COLOURS[pool], dots, Mark(mean, text), interval)
 
 
 def percent(value: float, digits: int) -> str:

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from pathlib import Path
 
-from gpcore.report.chapters import Source
+from gpcore.report.parts import Source
 from gpcore.runs.run import Run, open_run
 from gpcore.runs.selection import counted, default_pair, first_shown
 from gpcore.runs.store import Store

@@ -5,6 +5,7 @@ import itertools
 import json
 import shlex
 from collections.abc import Iterable, Mapping
+from typing import Any
 
 from gpcore.recipe import RECIPES, Recipe, shown_dataset
 
@@ -18,7 +19,7 @@ def train_command(recipe: Recipe, store: str) -> str:
     return _command("train", [*_shape(recipe), *one], store)
 
 
-def study_commands(experiment: Recipe, seeds: Mapping[str, Iterable[int]], store: str) -> list[str]:
+def study_commands(experiment: Recipe, seeds: Mapping[Any, Iterable[int]], store: str) -> list[str]:
     """The commands that train a recipe with every head and its seeds: one for all heads that have the same seeds."""
     alike: dict[tuple[int, ...], list[str]] = {}
     for pool, numbers in seeds.items():

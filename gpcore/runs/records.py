@@ -43,6 +43,10 @@ def explained(subject: str) -> Iterator[None]:
         raise StoreError(f"{subject} can't be read ({reason}): restore the store from a copy, or delete the run.") from error
 
 
+LEARNED = 0.1
+"""A run whose accuracy lies nearer to chance than this part of the way up has not learned."""
+
+
 @dataclass(frozen=True)
 class Epoch:
     """An epoch's figures, measured with the weights after it.
@@ -61,6 +65,17 @@ class Epoch:
     learning_rate: float
     seconds: float
     confusion: list[list[int]]
+
+    @property
+    def chance(self) -> float:
+        """The accuracy of always answering the commonest class of the validation images."""
+        actual = [sum(row) for row in self.confusion]
+        return max(actual) / max(sum(actual), 1)
+
+    @property
+    def learned(self) -> bool:
+        """Whether the accuracy is more than a tenth of the way from chance to all right."""
+        return self.validation_accuracy > self.chance + LEARNED * (1 - self.chance)
 
     @classmethod
     def from_row(cls, row: sqlite3.Row | Mapping[str, Any]) -> Self:

@@ -6,7 +6,7 @@ from functools import cached_property
 from typing import Any, Literal, get_args
 
 from gpcore.recipe import CANVAS_PREFIX, HEAD_LABELS, Pool, Recipe, canvas_settings
-from gpcore.verdicts.standings import Standing, VerdictTable
+from gpcore.verdicts.standings import Standing, VerdictTable, plus_minus
 from gpcore.verdicts.statistics import Mean
 
 Along = Literal["area", "pieces"]
@@ -49,6 +49,7 @@ class Series:
     def sentence(self) -> str:
         """Where which head is ahead of the reference over all the seeds that both have, with the mean differences."""
         said = [_said(pool, self) for pool in self.lines if any(pool in table.verdicts for table in self.tables.values())]
+        said += [f"At {value:g} {UNITS[self.along]}:{table.failures}" for value, table in self.tables.items() if table.failed]
         return " ".join(said)
 
     def rows(self) -> list[dict[str, Any]]:
@@ -60,7 +61,7 @@ class Series:
                 "pooling": HEAD_LABELS[standing.pool],
                 "seeds": standing.mean.count,
             }
-            | {"accuracy (%)": _plus_minus(standing.mean, "{:.2f}"), "less the reference": _difference(table, standing.pool)}
+            | {"accuracy (%)": _accuracy(standing.mean), "less the reference": _difference(table, standing.pool)}
             for value, table in self.tables.items()
             for standing in table.standings
         ]
@@ -93,10 +94,8 @@ def _said(pool: Pool, found: Series) -> str:
 
 def _difference(table: VerdictTable, pool: Pool) -> str:
     """In points, with the 95 % interval of the paired differences; empty for the reference itself."""
-    verdict = table.verdicts.get(pool)
-    return _plus_minus(verdict.comparison.paired.mean, "{:+.1f}") if verdict else ""
+    return plus_minus(table.verdicts[pool], 1) if pool in table.verdicts else ""
 
 
-def _plus_minus(mean: Mean, form: str) -> str:
-    margin = f" ± {form.replace('+', '').format(100 * mean.margin)}" if mean.margin is not None else ""
-    return form.format(100 * mean.value) + margin
+def _accuracy(mean: Mean) -> str:
+    return f"{100 * mean.value:.2f}" + (f" ± {100 * mean.margin:.2f}" if mean.margin is not None else "")

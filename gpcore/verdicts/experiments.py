@@ -3,7 +3,7 @@
 import math
 from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from statistics import fmean, median_low
 from typing import get_args
@@ -11,7 +11,7 @@ from typing import get_args
 from gpcore.recipe import CANVAS_PREFIX, HEAD_LABELS, Pool, Recipe, experiment_of, needs_size
 from gpcore.runs.records import Epoch
 from gpcore.runs.run import Run
-from gpcore.verdicts.standings import VerdictTable, row, title_of, verdict_tables
+from gpcore.verdicts.standings import VerdictTable, results, row, title_of, verdict_tables
 from gpcore.verdicts.statistics import Verdict
 
 
@@ -43,8 +43,8 @@ class Experiment:
 
     @property
     def compared(self) -> bool:
-        """Whether there is a verdict: several seeds, and two heads that share one."""
-        return self.seeds > 1 and bool(self.accuracies.verdicts)
+        """Whether several seeds of several heads can be told apart, or failed to learn."""
+        return self.seeds > 1 and len(self.runs) > 1 and bool(self.accuracies.verdicts or self.accuracies.failed)
 
     @cached_property
     def accuracies(self) -> VerdictTable:
@@ -58,7 +58,7 @@ class Experiment:
 
     def table(self, measure: Callable[[Epoch], float]) -> VerdictTable:
         """How the heads stand in something measured after the last epoch."""
-        [found] = verdict_tables((run.recipe, measure(run.record.last)) for run in self.every_run if run.record.last)
+        [found] = verdict_tables(results(self.every_run, measure))
         return found
 
 
@@ -115,8 +115,9 @@ def curves_of(experiment: Experiment) -> Curves:
 
 
 def bands(curves: Curves) -> list[Band]:
-    """A band for each head."""
-    return [_band(pool, list(by_seed.values())) for pool, by_seed in curves.items()]
+    """A band for each head, over the runs that learned; over all where none did."""
+    learned = {pool: [epochs for epochs in by_seed.values() if epochs[-1].learned] for pool, by_seed in curves.items()}
+    return [_band(pool, learned[pool] or list(by_seed.values())) for pool, by_seed in curves.items()]
 
 
 def _band(pool: Pool, runs: Sequence[Sequence[Epoch]]) -> Band:
@@ -199,13 +200,11 @@ def _by_class(epochs: Sequence[Epoch | None]) -> list[float]:
 def overfitting_sentence(experiment: Experiment) -> str | None:
     """The article's claim that linear heads overfit, tested; None where no linear head shares a seed with GAP.
 
-    The claim is about linear heads alone, so Holm's correction is for those.
+    The claim is about linear heads alone: they are its family.
     """
-    claimed = {pool: by_seed for pool, by_seed in experiment.runs.items() if pool == "gap" or needs_size(pool)}
-    if "gap" not in claimed:
-        return None
-    judged = list(Experiment(experiment.recipe, claimed).overfitting.verdicts.values())
-    if not judged:
+    table, linear = experiment.overfitting, list(filter(needs_size, get_args(Pool)))
+    judged = [replace(table.verdicts[pool], family=len(linear)) for pool in linear if pool in table.verdicts]
+    if not judged or table.reference != "gap":
         return None
     said = "; ".join(map(_overfits, judged))
     return f"The article's claim that linear heads overfit more than GAP, tested: {_ruling(judged)}. {said}."
@@ -217,7 +216,7 @@ def _ruling(judged: Sequence[Verdict]) -> str:
     if outcomes == {"first"}:
         return "it holds here"
     if "too few" in outcomes:
-        return "it can't be told yet"
+        return "it is not settled"
     if "first" in outcomes:
         return "it was found to hold for one of them only"
     return "it does not hold here" if "second" in outcomes else "no such difference was found"
@@ -229,7 +228,7 @@ def _overfits(verdict: Verdict) -> str:
         case "none":
             return f"between {name} and {other} no difference was found ({verdict.evidence})"
         case "too few":
-            return f"{name}'s gap is {_wider(verdict)} by {verdict.points}, but {verdict.powerless}"
+            return f"{name}'s gap is {_wider(verdict)} by {verdict.points}, but {verdict.needed}"
     return f"{name}'s gap is {_wider(verdict)} than {other}'s by {verdict.points} ({verdict.evidence})"
 
 

@@ -69,6 +69,28 @@ PUBLISHED = (
 )
 
 
+THEIRS = "What others found with other networks and images. Their words and numbers, not measured here."
+
+LITERATURE = (
+    (
+        "In very large images with tiny objects the choice of global pooling changes whether a network learns; where objects "
+        "are larger, all poolings that were tried perform alike.",
+        "Pawlowski et al. (2019), Needles in haystacks, arXiv:1908.06037",
+    ),
+    (
+        "GoogLeNet on ImageNet: top-1 error 35.0 % with GAP, 35.6 % with GMP; localisation error from class activation maps "
+        "56.4 % with GAP, 57.8 % with GMP.",
+        "Zhou et al. (2016), Learning deep features for discriminative localization, tables 1 and 2, arXiv:1512.04150",
+    ),
+    (
+        "An attention-based pooling at the end of a network improves on average pooling, and its maps follow the outlines of "
+        "objects.",
+        "Psomas et al. (2023), Keep it SimPool, arXiv:2309.06891",
+    ),
+)
+"""Findings on the same question, with their sources."""
+
+
 def rows() -> list[dict[str, str]]:
     """The list as a table."""
     return [

@@ -4,7 +4,7 @@ from dataclasses import dataclass, fields
 
 from gpcore.insight.disagreement import Disagreement
 from gpcore.recipe import Recipe
-from gpcore.verdicts.statistics import SIGNIFICANT, mcnemar
+from gpcore.verdicts.statistics import SIGNIFICANT, mcnemar, p_text
 
 
 @dataclass(frozen=True)
@@ -47,16 +47,13 @@ def verdict(first: str, second: str, count: PairedCount) -> str:
     """
     points = abs(count.difference) * 100
     if count.difference == 0:
-        return f"**{first}** and **{second}** have equally many of the {count.images:,} test images right."
+        return f"{first} and {second} have equally many of the {count.images:,} test images right."
     ahead, behind = (first, second) if count.difference > 0 else (second, first)
-    lead = f"**{ahead}** is **{points:.1f} points** ahead of **{behind}** on the {count.images:,} test images"
+    lead = f"{ahead} is {points:.1f} points ahead of {behind} on the {count.images:,} test images"
+    p = f"(McNemar {p_text(count.p_value)})"
     if not count.clear:
-        return f"{lead}, too little to tell from chance ({_p(count.p_value)}): no difference found between these two runs."
-    return f"{lead}, more than chance in the images explains ({_p(count.p_value)}); another seed may still turn it around."
-
-
-def _p(value: float) -> str:
-    return f"McNemar p = {value:.3f}" if value >= 0.001 else "McNemar p < 0.001"
+        return f"{lead}, too little to tell from chance {p}: no difference found between these two runs."
+    return f"{lead}, more than chance in the images explains {p}; another seed may still turn it around."
 
 
 def other_differences(first: Recipe, second: Recipe) -> list[str]:

@@ -4,8 +4,7 @@ Every function takes one number per seed and speaks about *other seeds*, on the 
 matter: that is what `mcnemar` is for, which sets two networks against each other.
 
     gap, gmp = {0: 0.921, 1: 0.919, ...}, {0: 0.908, 1: 0.910, ...}     # seed: accuracy
-    [verdict] = verdicts([Comparison("GAP", "GMP", PairedDifferences.of(gap, gmp))])
-    verdict.sentence
+    Verdict(Comparison("GAP", "GMP", PairedDifferences.of(gap, gmp))).sentence
 """
 
 import math
@@ -24,6 +23,9 @@ SIGNIFICANT = 0.05
 
 CONFIDENCE = 0.95
 """How often an interval made by the rules below holds the true value."""
+
+EQUIVALENT = 0.005
+"""Two heads whose difference lies within half a point of accuracy, either way, are equivalent for every practical purpose."""
 
 EXACT_UP_TO = 16
 """Seeds up to which all sign flips are tried, 65,536 of them; beyond, as many are drawn."""
@@ -121,11 +123,6 @@ class PairedDifferences:
         )
         return float(flipped.pvalue)
 
-    @property
-    def lowest_p_value(self) -> float:
-        """The smallest p that so many seeds can give, whatever they find: `2 / 2^n`, all differences having one sign."""
-        return 2.0 ** (1 - len(self.seeds))
-
     def detectable(self, significant: float = SIGNIFICANT) -> float | None:
         """The smallest difference that so many seeds, scattering as these do, could have found; None for a single seed."""
         if len(self.seeds) == 1:
@@ -162,22 +159,10 @@ def accuracy_interval(accuracy: float, images: int) -> tuple[float, float]:
     return float(interval.low), float(interval.high)
 
 
-def holm(p_values: Sequence[float]) -> list[float]:
-    """The p-values of several comparisons, raised so that a false alarm *anywhere* among them is as rare as in one.
-
-    The k-th smallest of m becomes `(m - k + 1) p`, at least as large as the one before it and at most 1 (Holm 1979).
-    """
-    order = np.argsort(p_values, kind="stable")
-    raised = np.asarray(p_values, float)[order] * np.arange(len(order), 0, -1)
-    corrected = np.empty(len(order))
-    corrected[order] = np.maximum.accumulate(raised).clip(max=1.0)
-    return corrected.tolist()
-
-
-def seeds_needed(comparisons: int = 1) -> int:
-    """The fewest seeds with which the permutation test can find anything among so many comparisons, each with as many."""
+def seeds_needed(family: int = 1) -> int:
+    """The fewest seeds with which the sign-flip test can find a difference, corrected for a family of so many comparisons."""
     seeds = 1
-    while comparisons * 2.0 ** (1 - seeds) >= SIGNIFICANT:
+    while family * 2.0 ** (1 - seeds) >= SIGNIFICANT:
         seeds += 1
     return seeds
 
@@ -193,38 +178,71 @@ class Comparison:
 
 @dataclass(frozen=True)
 class Verdict:
-    """What can be said of one comparison out of `comparisons` made together.
+    """What the seeds of one comparison show, corrected for the `family` of comparisons that it belongs to.
 
-    `p_value` and `lowest_p_value` are those of the permutation test after Holm's correction for those of them that could be
-    tested (`verdicts`). The rule:
+    The size of a family is fixed before anything is trained, so no other comparison's seeds change this verdict. The rule:
 
-    1. `lowest_p_value` is 0.05 or more: *too few* seeds, no result could have been significant.
-    2. `p_value` is below 0.05: the one with the higher mean is *better*, by the mean difference ± its 95 % t-interval.
+    1. With so many seeds the corrected p cannot fall below 0.05, whatever they show: *too few*.
+    2. The corrected p is below 0.05: the one with the higher mean is *better*, by the mean difference ± its 95 % t-interval.
     3. Else *no difference was found*, and one beyond the far end of that interval is unlikely.
+
+    Whatever the outcome, the two are *equivalent* where the whole interval lies within half a point of zero.
     """
 
     comparison: Comparison
-    p_value: float
-    lowest_p_value: float
-    comparisons: int
+    family: int = 1
+
+    @property
+    def p_value(self) -> float:
+        """The sign-flip test's p after Bonferroni's correction: times the size of the family, at most 1."""
+        return min(1.0, self.family * self.comparison.paired.p_value)
+
+    @property
+    def missing_seeds(self) -> int:
+        """How many more seeds both need before any difference could be found."""
+        return max(0, seeds_needed(self.family) - self.comparison.paired.mean.count)
 
     @property
     def outcome(self) -> Outcome:
-        if self.lowest_p_value >= SIGNIFICANT:
+        if self.missing_seeds:
             return "too few"
         if self.p_value >= SIGNIFICANT:
             return "none"
         return "first" if self.comparison.paired.mean.value > 0 else "second"
 
     @property
+    def equivalent(self) -> bool:
+        """Whether the 95 % interval lies within `EQUIVALENT` of zero: two one-sided t-tests at 2.5 % (Schuirmann 1987)."""
+        mean = self.comparison.paired.mean
+        # A few seeds may agree by accident, so as many are asked for as a difference needs.
+        return mean.margin is not None and mean.count >= seeds_needed() and abs(mean.value) + mean.margin < EQUIVALENT
+
+    @property
     def sentence(self) -> str:
         """The verdict in a sentence, in points of accuracy."""
         mean = self.comparison.paired.mean
-        if self.outcome == "too few":
-            return self._too_few(mean)
-        if self.outcome == "none":
-            return f"No difference found between {self._names} ({self.evidence}); {_unlikely(mean)}."
-        return f"{self._ahead} better by {self.points} than {self._behind} ({self.evidence})."
+        pair = self.comparison.first, self.comparison.second
+        ahead, behind = pair if mean.value > 0 else reversed(pair)
+        names = " and ".join(pair)
+        match self.outcome:
+            case "too few":
+                stand = f"{ahead} is ahead of {behind} by {self.points}" if mean.value else f"{names} are level"
+                return f"Not settled: {stand} ({self.evidence}), {self.needed}.{self.equivalence}"
+            case "none":
+                return f"No difference found between {names} ({self.evidence}); {_unlikely(mean)}.{self.equivalence}"
+        return f"{self.short} than {behind} ({self.evidence}).{self.equivalence}"
+
+    @property
+    def short(self) -> str:
+        """The verdict in a few words: `GAP better by 0.6 ± 0.3 points`."""
+        pair = self.comparison.first, self.comparison.second
+        ahead = pair[self.comparison.paired.mean.value <= 0]
+        match self.outcome:
+            case "too few":
+                return f"Not settled: {self.needed}"
+            case "none":
+                return "No difference found"
+        return f"{ahead} better by {self.points}"
 
     @property
     def points(self) -> str:
@@ -233,63 +251,20 @@ class Verdict:
 
     @property
     def evidence(self) -> str:
-        """What the verdict rests on: `10 seeds, p = 0.002`, and the correction where there is one."""
-        return f"{self.comparison.paired.mean.count} seeds, {_p(self.p_value)}{self._correction}"
-
-    def _too_few(self, mean: Mean) -> str:
-        stand = f"{self._ahead} is ahead of {self._behind} by {self.points}" if mean.value else f"{self._names} are level"
-        if mean.count == 1:
-            return f"One seed can't tell: {stand} there, and another may turn it around; {self.needed}."
-        return f"Too few seeds to tell: {stand}, but {self.powerless}."
-
-    @property
-    def powerless(self) -> str:
-        """Why too few seeds say nothing, and how many would."""
-        count = self.comparison.paired.mean.count
-        return f"{count} seed{'s' * (count > 1)} can show no difference at all: {self.needed}"
+        """What the verdict rests on: `10 seeds, p = 0.002`, and the corrected p where there is a correction."""
+        count, raw = self.comparison.paired.mean.count, self.comparison.paired.p_value
+        corrected = f", corrected for {self.family} heads {p_text(self.p_value)}" if self.family > 1 else ""
+        return f"{count} seed{'s' * (count > 1)}, {p_text(raw)}{corrected}"
 
     @property
     def needed(self) -> str:
-        """The seeds with which every comparison could find something, if all had as many."""
-        together = f" for {self.comparisons} comparisons" if self.comparisons > 1 else ""
-        return f"{seeds_needed(self.comparisons)} are needed{together}"
+        """For example `3 more seeds needed`."""
+        return f"{self.missing_seeds} more seed{'s' * (self.missing_seeds > 1)} needed"
 
     @property
-    def _names(self) -> str:
-        return f"{self.comparison.first} and {self.comparison.second}"
-
-    @property
-    def _ahead(self) -> str:
-        return self.comparison.first if self.comparison.paired.mean.value > 0 else self.comparison.second
-
-    @property
-    def _behind(self) -> str:
-        return self.comparison.second if self.comparison.paired.mean.value > 0 else self.comparison.first
-
-    @property
-    def _correction(self) -> str:
-        return f" after Holm's correction for {self.comparisons} comparisons" if self.comparisons > 1 else ""
-
-
-def verdicts(comparisons: Sequence[Comparison]) -> list[Verdict]:
-    """The verdicts on comparisons that are made together, in their order; the more there are, the stricter each one.
-
-    A comparison whose seeds could not make even it alone significant is not tested, and Holm's correction is for the others:
-    what can't raise a false alarm needs no share of the 5 % (Tarone 1990). The number of seeds decides that, not the result.
-    """
-    tested = [one for one in comparisons if _testable(one)]
-    corrected = iter(holm([one.paired.p_value for one in tested]))
-    lowest = iter(holm([one.paired.lowest_p_value for one in tested]))  # Holm's correction never lets a smaller p end larger
-    return [
-        Verdict(one, next(corrected), next(lowest), len(tested))
-        if _testable(one)
-        else Verdict(one, one.paired.p_value, one.paired.lowest_p_value, len(comparisons))
-        for one in comparisons
-    ]
-
-
-def _testable(comparison: Comparison) -> bool:
-    return comparison.paired.lowest_p_value < SIGNIFICANT
+    def equivalence(self) -> str:
+        """A sentence where the two are equivalent, else nothing."""
+        return f" They differ by less than {100 * EQUIVALENT:g} points (95 %)." if self.equivalent else ""
 
 
 def _points(mean: Mean) -> str:
@@ -315,5 +290,6 @@ def _digits(fraction: float) -> int:
     return 1 if 100 * fraction >= 0.095 else 2
 
 
-def _p(value: float) -> str:
+def p_text(value: float) -> str:
+    """Returns a p-value as it is written: `p = 0.002`."""
     return f"p = {value:.3f}" if value >= 0.001 else "p < 0.001"

@@ -1,73 +1,36 @@
-"""The parts of *Compare* that are about seeds: the verdict over all experiments, and one experiment in detail."""
+"""The sections of *Compare* over seeds: GAP against GMP, every head by dataset, and one experiment in detail."""
 
-from collections.abc import Sequence
-from typing import Any
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from functools import partial
 
 import pandas as pd
 import streamlit as st
 
-from gpcore.figures import head_tables, learning_curves
-from gpcore.figures import seed_rows as figures
-from gpcore.recipe import HEAD_LABELS, shown_dataset
+from gpcore.recipe import shown_dataset
+from gpcore.report import chapters, experiment_parts
+from gpcore.report.parts import Chapter, Part, Source
 from gpcore.runs.run import Run
-from gpcore.verdicts import published
-from gpcore.verdicts.experiments import (
-    Experiment,
-    bands,
-    class_accuracies,
-    curves_of,
-    experiments,
-    never_reached,
-    overfitting_sentence,
-    overviews,
-    reachable,
-    times_to,
-    usual_device,
-)
-from gpcore.verdicts.standings import LEGEND, RULE, VerdictTable
+from gpcore.verdicts.conclusions import question
+from gpcore.verdicts.experiments import Experiment, curves_of, experiments, reachable
 from ui import links
-from ui.components import show_charts, show_rows
-from ui.widgets import csv_button, errors_shown, figure_shown
-from ui.wording import plain
+from ui.compare import study_form
+from ui.compare.shown_parts import show, show_commands, show_tabs
+from ui.wording import duration, plain
 
-WIDTHS = {"dataset": 98, "seeds": 58, "MLP with dropout": 122, "recipe": None}
-"""Pixels of columns that are not as wide as a number: of eight heads, too, all is seen on a screen 1280 pixels wide."""
+WIDTHS = {"dataset": 112, "seeds": 58, "MLP with dropout": 122, "recipe": None}
+"""Pixels of columns that are not as wide as a number."""
 
-
-def show_verdict(found: dict[str, Run]) -> list[Experiment]:
-    """One sentence and one row of a table for every experiment in which several seeds compare several heads.
-
-    Returned are all experiments with several seeds.
-    """
-    several = [experiment for experiment in _experiments(found, _marks(found)) if experiment.seeds > 1]
-    if not several:
-        st.info(
-            "So far every recipe has been trained with one seed only, and what another seed would change may be more than the "
-            "difference between two poolings. A study below trains the others.",
-            icon=":material/casino:",
-        )
-        return []
-    compared = [experiment for experiment in several if experiment.compared]
-    if not compared:
-        st.info(
-            "Several seeds have been trained, but with one head alone. A study below trains another.", icon=":material/casino:"
-        )
-        return several
-    for experiment in compared:
-        if not experiment.on_canvas:
-            st.markdown(f":material/balance: **{plain(experiment.title)}** — {experiment.accuracies.sentence}")
-    for rows in overviews(compared):
-        columns = {name: st.column_config.TextColumn(width=WIDTHS.get(name, 102)) for name in rows[0]}
-        columns["dataset"] = st.column_config.TextColumn(pinned=True, width=WIDTHS["dataset"])
-        st.dataframe(pd.DataFrame(rows), hide_index=True, width="stretch", column_config=columns)
-    st.caption(f"Validation accuracy in per cent, mean ± 95 % interval over seeds. {LEGEND}.")
-    with st.expander("The rule of these verdicts", icon=":material/gavel:"):
-        st.markdown(RULE)
-    return several
+ONE_SEED = (
+    "So far every recipe has been trained with one seed only, and another seed may change more than another pooling does. A "
+    "study below trains further seeds."
+)
+ONE_HEAD = "Several seeds have been trained, but with one head alone. A study below trains another."
 
 
-def _marks(found: dict[str, Run]) -> tuple[tuple[str, str, float | None], ...]:
-    return tuple((key, run.record.status, run.record.finished) for key, run in found.items())
+def all_experiments(found: dict[str, Run]) -> list[Experiment]:
+    """The experiments of all runs, found again only when a run has changed."""
+    return _experiments(found, tuple((key, run.record.status, run.record.finished) for key, run in found.items()))
 
 
 @st.cache_resource(max_entries=4, show_spinner=False)
@@ -75,156 +38,106 @@ def _experiments(_found: dict[str, Run], marks: tuple[tuple[str, str, float | No
     return experiments(_found.values())
 
 
+def show_headline(every: Sequence[Experiment], source: Source) -> None:
+    """The answer to GAP or GMP, with the seeds and the curves behind it."""
+    if asked := question(every):
+        chapter = chapters.headline(asked, source)
+        st.subheader(plain(chapter.title), anchor="gap-or-gmp")
+        for make in chapter.parts.values():
+            show(make(), "gap-or-gmp")
+        show_commands(chapter)
+
+
 @st.fragment
-def show_experiment(several: Sequence[Experiment]) -> None:
-    """One experiment in detail, in tabs of which only the open one is computed."""
+def show_heads(every: Sequence[Experiment], source: Source) -> None:
+    """Every head by dataset, and the experiment that is chosen, in detail."""
+    several = [experiment for experiment in every if experiment.seeds > 1]
+    compared = [experiment for experiment in several if experiment.compared]
+    if not compared:
+        st.info(ONE_HEAD if several else ONE_SEED, icon=":material/casino:")
     titles = titled(several)
+    if compared:
+        _show_overview(
+            chapters.heads(compared, source), {id(experiment): title for title, experiment in titles.items()}, compared
+        )
+        _show_folded(
+            "Conclusions, each with its command", "conclusions", lambda: _show_chapter(chapters.concluding(several, source))
+        )
+    if titles:
+        _show_experiment(titles, source)
+
+
+def _show_overview(chapter: Chapter, titles: dict[int, str], compared: Sequence[Experiment]) -> None:
+    st.subheader(chapter.title)
+    for name, make in chapter.parts.items():
+        if name == "By dataset":
+            _show_rows(make, [titles[id(each)] for each in compared if not each.on_canvas], "heads")
+        elif name == "On canvases":
+            rows = [titles[id(each)] for each in compared if each.on_canvas]
+            _show_folded(f"On {len(rows)} canvases", "canvases", partial(_show_rows, make, rows, "on-canvas"))
+        else:
+            _show_folded(name, "rule", partial(_show_sentences, make))
+
+
+def _show_rows(make: Callable[[], Part], titles: Sequence[str], key: str) -> None:
+    """A table whose chosen row is the experiment in detail."""
+
+    def choose() -> None:
+        if rows := st.session_state[key].selection.rows:
+            st.session_state["setting"] = titles[rows[0]]
+
+    part = make()
+    columns = {name: st.column_config.TextColumn(width=WIDTHS.get(name, 102)) for name in part.table[0]}
+    columns["dataset"] = st.column_config.TextColumn(pinned=True, width=WIDTHS["dataset"])
+    st.dataframe(
+        pd.DataFrame(part.table), hide_index=True, column_config=columns, key=key, on_select=choose, selection_mode="single-row"
+    )
+    if part.caption:
+        st.caption(f"{part.caption} Choose a row to see its seeds below, and to add some.")
+
+
+def _show_sentences(make: Callable[[], Part]) -> None:
+    show(make(), "rule")
+
+
+def _show_folded(title: str, key: str, fill: Callable[[], None]) -> None:
+    """An expander whose inside is computed when it is opened."""
+    with st.expander(title, key=key, on_change="rerun") as folded:
+        if folded.open:
+            fill()
+
+
+def _show_chapter(chapter: Chapter) -> None:
+    for title, make in chapter.parts.items():
+        part = make()
+        st.markdown(f"**{title}**" + (f" · {plain(part.caption)}" if part.caption else ""))
+        for row in part.table:
+            first, second = row.values()
+            st.markdown(f"- {plain(first)}  \n  " + (f"`{second}`" if "command" in row else f":gray[{plain(second)}]"))
+
+
+def _show_experiment(titles: dict[str, Experiment], source: Source) -> None:
     links.explain_choice("setting", titles, "setting")
-    experiment = titles[st.selectbox("Over the seeds of", list(titles), key="setting", bind="query-params")]
-    parts = {
-        "Seeds": _show_seeds,
-        "Learning": _show_learning,
-        "Overfitting": _show_overfitting,
-        "Classes": _show_classes,
-        "Time": _show_times,
-        "Cost": _show_costs,
-    }
-    if experiment.recipe.dataset == "fashion-mnist":
-        parts["Published"] = _show_published
-    for tab, show in zip(st.tabs(list(parts), key="part", bind="query-params"), parts.values(), strict=True):
-        if tab.open:
-            with tab, errors_shown(go_on=True):
-                show(experiment)
+    left, right = st.columns([3, 1], vertical_alignment="bottom")
+    experiment = titles[left.selectbox("Over the seeds of", list(titles), key="setting", bind="query-params")]
+    seconds = sum(run.record.seconds for run in experiment.every_run) / len(experiment.every_run) * len(experiment.runs)
+    if right.button("Add seeds", icon=":material/add:", help=f"One more seed of every head takes {duration(seconds)}."):
+        study_form.fill(experiment)
+    chapter = experiment_parts.chapter(experiment, source)
+
+    def times() -> Part:
+        best = round(100 * reachable(curves_of(experiment)))
+        target = st.number_input("Validation accuracy to reach (%)", 0, 100, best, key=f"target {experiment.title}")
+        return experiment_parts.times(experiment, target / 100)
+
+    show_tabs(replace(chapter, parts={**chapter.parts, "Time": times}), "part")
+    show_commands(chapter)
 
 
 def titled(experiments: Sequence[Experiment]) -> dict[str, Experiment]:
     """The experiments by what to call them: where two folders share their name, the later one by its whole path."""
     titles: dict[str, Experiment] = {}
     for experiment in experiments:
-        titles[
-            f"{experiment.title} ({shown_dataset(experiment.recipe.dataset)})"
-            if experiment.title in titles
-            else experiment.title
-        ] = experiment
+        twice = experiment.title in titles
+        titles[f"{experiment.title} ({shown_dataset(experiment.recipe.dataset)})" if twice else experiment.title] = experiment
     return titles
-
-
-def _show_seeds(experiment: Experiment) -> None:
-    table = experiment.accuracies
-    left, right = st.columns(2, gap="large")
-    with left:
-        show_rows(figures.over_seeds(table), "standings", "accuracy-over-seeds")
-    with right:
-        show_rows(figures.differences(table), "differences", "paired-differences")
-    st.caption(
-        "First every seed and the mean with its 95 % interval; then the same seeds in pairs, with a 95 % bootstrap interval."
-    )
-    for verdict in table.verdicts.values():
-        st.markdown(f":material/balance: {verdict.sentence}")
-    csv_button("Every seed", lambda: _by_seed(table, "accuracy"), "seeds.csv", "seeds-csv")
-
-
-def _by_seed(table: VerdictTable, name: str) -> list[dict[str, Any]]:
-    return [
-        {"pooling": standing.pool, "seed": seed, name: number}
-        for standing in table.standings
-        for seed, number in standing.accuracies.items()
-    ]
-
-
-def _show_learning(experiment: Experiment) -> None:
-    drawn = bands(curves_of(experiment))
-    show_charts([learning_curves.learning_curves(drawn)], "learning")
-    st.caption(
-        "Strong: validation accuracy, the mean with a band from the lowest seed to the highest. Dotted: training. Drag across "
-        "a part to enlarge it, double-click for all of it; a click on a name hides it."
-    )
-    rows = [
-        {"pooling": band.pool, "epoch": epoch, "mean": mean, "lowest": low, "highest": high, "training": training}
-        for band in drawn
-        for epoch, mean, low, high, training in zip(band.epochs, band.mean, band.low, band.high, band.training, strict=True)
-    ]
-    csv_button("These curves", lambda: rows, "learning.csv", "learning-csv")
-
-
-def _show_overfitting(experiment: Experiment) -> None:
-    if sentence := overfitting_sentence(experiment):
-        st.markdown(f":material/gavel: {sentence}")
-    table, title = experiment.overfitting, "training less validation accuracy"
-    show_rows(figures.over_seeds(table, title, lowest=-1), "overfitting", "overfitting")
-    st.caption(
-        "How much better a network is, after its last epoch, on the images that it has seen than on new ones; 95 % intervals "
-        "over seeds."
-    )
-    csv_button("Every seed", lambda: _by_seed(table, title), "overfitting.csv", "overfitting-csv")
-
-
-def _show_classes(experiment: Experiment) -> None:
-    shares, classes = class_accuracies(experiment), experiment.every_run[0].classes
-    figure_shown(head_tables.per_class(shares, classes), "per-class", "per-class")
-    st.caption("The share of each class's test images that is answered right after the last epoch, mean over the seeds.")
-    rows = [
-        {"pooling": pool, "class": name, "accuracy": share}
-        for pool, found in shares.items()
-        for name, share in zip(classes, found, strict=True)
-    ]
-    csv_button("These accuracies", lambda: rows, "per-class.csv", "per-class-csv")
-
-
-def _show_times(experiment: Experiment) -> None:
-    curves = curves_of(experiment)
-    best = reachable(curves)
-    key = f"target {experiment.title}"
-    target = st.number_input("Validation accuracy to reach (%)", 0, 100, round(100 * best), key=key)
-    reached = times_to(target / 100, experiment, curves)
-    device = usual_device(experiment)
-    epochs, seconds = learning_curves.times(reached, device)
-    left, right = st.columns(2, gap="large")
-    with left:
-        show_rows(epochs, "epochs-to", "epochs-to-accuracy")
-    with right:
-        show_rows(seconds, "seconds-to", "seconds-to-accuracy")
-    if never := never_reached(reached):
-        st.markdown(f":material/timer_off: {never}")
-    st.caption(
-        f"The epoch after which a run first had that accuracy, and its seconds until then: only of runs on {device}, since "
-        "seconds on another device are others; what else ran on the machine counts too."
-    )
-    rows = [
-        {"pooling": head.pool, "seed": seed, "epochs": epochs, "seconds": head.seconds.get(seed)}
-        for head in reached
-        for seed, epochs in head.epochs.items()
-    ]
-    csv_button("These times", lambda: rows, "times.csv", "times-csv")
-
-
-def _show_costs(experiment: Experiment) -> None:
-    from gpcore.verdicts.costs import COUNTED, costs  # needs PyTorch, for which the rest of the page does not wait
-
-    rows = [
-        {
-            "head": HEAD_LABELS[pool],
-            "parameters": cost.parameters,
-            "of these the head": cost.head_parameters,
-            "FLOPs for an image": cost.flops,
-            "of those the head": cost.head_flops,
-        }
-        for pool, cost in costs(experiment).items()
-    ]
-    whole = {name: st.column_config.NumberColumn(format="localized") for name in rows[0] if name != "head"}
-    st.dataframe(pd.DataFrame(rows), hide_index=True, width="stretch", column_config=whole)
-    st.caption(f"{COUNTED} All heads stand behind the same trunk.")
-    csv_button("Costs", lambda: rows, "costs.csv", "costs-csv")
-
-
-def _show_published(experiment: Experiment) -> None:
-    from gpcore.verdicts.costs import costs  # as above
-
-    parameters = {pool: cost.parameters for pool, cost in costs(experiment).items()}
-    figure_shown(head_tables.published(experiment.accuracies.standings, parameters), "published", "published")
-    st.dataframe(pd.DataFrame(published.rows()), hide_index=True, height=240)
-    st.caption(
-        f"Grey: what others report, from [the dataset's own list]({published.SOURCE}), whose authors say that they have not "
-        "tested it. One number each, without seeds or intervals, and trained as each of them chose."
-    )
-    csv_button("Published results", published.rows, "published.csv", "published-csv")

@@ -1,28 +1,32 @@
 """The part of *Compare* that sets single runs against each other: verdict, curves, confusion, calibration."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
+from dataclasses import replace
+from functools import partial
 
+import pandas as pd
 import streamlit as st
 from streamlit.delta_generator import DeltaGenerator
 
-from gpcore.figures import confusion, epoch_curves
-from gpcore.figures.epoch_curves import Curve
+from gpcore.drawing.theme import POOL_COLOURS
+from gpcore.recipe import HEAD_LABELS
+from gpcore.report import run_parts
+from gpcore.report.parts import Source
 from gpcore.runs.run import Run
 from gpcore.runs.selection import default_pair
 from gpcore.verdicts.statistics import accuracy_interval
 from ui import links, stores
-from ui.compare import report_button
-from ui.components import show_charts
-from ui.widgets import csv_button, errors_shown, figure_shown
+from ui.compare.shown_parts import show, show_commands, show_tabs
+from ui.widgets import csv_button, errors_shown
 from ui.wording import plain
 
 MOST_RUNS = 6
 
 
 @st.fragment
-def show(found: dict[str, Run]) -> None:
-    """Which runs, and all about them; the rest of the page stands still while others are chosen."""
-    st.subheader("Run against run")
+def show_runs(found: dict[str, Run], source: Source) -> None:
+    """Which runs, and all about them; the rest of the page keeps still while others are chosen."""
+    st.subheader(run_parts.TITLE)
     links.explain_choice("runs", found, "run")
     chosen_keys = st.multiselect(
         "Runs to compare",
@@ -33,22 +37,98 @@ def show(found: dict[str, Run]) -> None:
         bind="query-params",
         help="The first two are set against each other in the verdict. Type a part of a name to find a run of a study.",
     )
-    chosen = [found[key] for key in chosen_keys]
-    if len(chosen) > 1:
+    _show_table(found)
+    source = replace(source, chosen=[found[key] for key in chosen_keys])
+    if len(source.chosen) > 1:
         with errors_shown(go_on=True):  # the verdict needs the test images, the rest does not
-            from ui.compare import answer_sections  # and PyTorch, for which what stands above need not wait
-
-            answer_sections.say_verdict(chosen[0], chosen[1])
-    if chosen:
+            show(run_parts.pair(source.chosen, _asked), "pair")
+    if source.chosen:
         with errors_shown(go_on=True):
-            show_metrics(chosen)
-            show_details(chosen)
+            _show_metrics(source.chosen)
+        chapter = run_parts.chapter(source, _asked)
+        show_tabs(chapter, "detail")
+        show_commands(chapter)
     else:
         st.info("Choose at least one run above.", icon=":material/arrow_upward:")
-    report_button.show(found, chosen)
+    st.download_button(
+        "Report (HTML)",
+        partial(_report, source),
+        "poolscope.html",
+        "text/html",
+        key="report",
+        icon=":material/description:",
+        on_click="ignore",
+        help="Everything on this page in one file that opens without a network, with the commands that reproduce it.",
+    )
 
 
-def show_metrics(chosen: Sequence[Run]) -> None:
+def _report(source: Source) -> str:
+    from gpcore.report.page import page  # needed only here, and takes its time to import
+
+    return page(source)
+
+
+def _asked(run: Run) -> "run_parts.Asked":
+    """The scores that all visitors share."""
+    from ui import shared_networks  # and PyTorch, for which what is above need not wait
+    from ui.inside import computed
+
+    dataset = shared_networks.dataset(run.recipe)
+    return computed.scores(computed.Snapshot(run, run.record.epochs_done), dataset), dataset.test
+
+
+def _show_table(found: dict[str, Run]) -> None:
+    """All runs as one table: the rows that are chosen there are compared."""
+
+    def choose() -> None:
+        rows = st.session_state["runs-table"].selection.rows
+        st.session_state["runs"] = [list(found)[row] for row in rows[:MOST_RUNS]]
+
+    with st.expander(
+        f"All {len(found):,} runs in a table", icon=":material/table_rows:", key="all-runs", on_change="rerun"
+    ) as all_runs:
+        if not all_runs.open:
+            return
+        rows = [_row(key, run) for key, run in found.items()]
+        frame = pd.DataFrame(rows)
+        differing = [name for name in frame if name in KEPT or frame[name].nunique(dropna=False) > 1]
+        coloured = frame[differing].style.map(lambda label: f"color: {COLOURS[label]}", subset=["pooling"])
+        st.dataframe(
+            coloured, hide_index=True, column_config=COLUMNS, key="runs-table", on_select=choose, selection_mode="multi-row"
+        )
+        st.caption("Choose rows to compare them. A click on a name sorts; columns are what the recipes differ in.")
+        csv_button("Runs", lambda: rows, "runs.csv", "runs-csv")
+
+
+KEPT = ("run", "recipe", "pooling", "dataset", "seed", "status", "epochs", "last accuracy")
+COLOURS = {HEAD_LABELS[pool]: colour for pool, colour in POOL_COLOURS.items()}
+COLUMNS = {
+    "last accuracy": st.column_config.NumberColumn(format="percent"),
+    "best accuracy": st.column_config.NumberColumn(format="percent"),
+    "seconds per epoch": st.column_config.NumberColumn("s per epoch", format="%.1f"),
+    "minutes": st.column_config.NumberColumn(format="%.1f"),
+}
+
+
+def _row(key: str, run: Run) -> dict[str, object]:
+    record, recipe = run.record, run.recipe.to_json()
+    return {
+        "run": key,
+        "recipe": recipe.pop("name"),
+        "pooling": HEAD_LABELS[recipe.pop("pool")],
+        "dataset": recipe.pop("dataset"),
+        "seed": recipe.pop("seed"),
+        "status": record.status,
+        "epochs": record.epochs_done,
+        "last accuracy": record.last.validation_accuracy if record.last else None,
+        "best accuracy": record.best_accuracy,
+        "seconds per epoch": record.seconds / max(record.epochs_done, 1),
+        "minutes": record.seconds / 60,
+        "device": record.device,
+    } | {name.replace("_", " "): value for name, value in recipe.items() if name != "epochs"}
+
+
+def _show_metrics(chosen: Sequence[Run]) -> None:
     """A card for each run: its accuracy with the interval that chance in the images leaves."""
     for run, column in zip(chosen, _abreast(chosen, 3), strict=True):
         last = run.record.last
@@ -62,70 +142,7 @@ def show_metrics(chosen: Sequence[Run]) -> None:
             st.caption(f"{stores.parameters(run):,} parameters · training accuracy {last.training_accuracy:.2%}")
 
 
-def show_details(chosen: Sequence[Run]) -> None:
-    """The runs' figures, in tabs of which only the open one is computed."""
-    parts: dict[str, Callable[[Sequence[Run]], None]] = {
-        "Curves": _show_curves,
-        "Confusion": _show_confusion,
-        "Calibration": _show_calibration,
-        "Starved classes": _show_answers,
-    }
-    for tab, show in zip(st.tabs(list(parts), key="detail", bind="query-params"), parts.values(), strict=True):
-        if tab.open:
-            with tab, errors_shown(go_on=True):
-                show(chosen)
-
-
-def _show_curves(chosen: Sequence[Run]) -> None:
-    drawn = [_curve(run) for run in chosen]
-    article = all(run.recipe.name == "article" and run.recipe.dataset == "fashion-mnist" for run in chosen)
-    show_charts([epoch_curves.accuracies(drawn, milestones=article), epoch_curves.losses(drawn)], "curves")
-    told = "Strong: validation. Thin: training. Drag across a part of a chart to enlarge it, double-click for all of it."
-    if article:
-        told += (
-            " Circles are what the article itself reports. Its accuracy is taken from the sigmoids, many of which are exactly "
-            "1.0 in float32: such ties go to the lower class. The same weights score a little more on the logits."
-        )
-    st.caption(told)
-    rows = [
-        {"run": curve.name} | {name: value for name, value in vars(epoch).items() if name != "confusion"}
-        for curve in drawn
-        for epoch in curve.epochs
-    ]
-    csv_button("Curves", lambda: rows, "curves.csv", "curves-csv")
-
-
-def _show_confusion(chosen: Sequence[Run]) -> None:
-    for place, (run, column) in enumerate(zip(chosen, _abreast(chosen, 2), strict=True)):
-        with column:
-            st.markdown(f"**{plain(run.record.title)}** · per cent of each actual class")
-            figure_shown(confusion.confusion_matrix(_curve(run), run.classes), f"confusion-{place}", f"{run.id}-confusion")
-
-
-def _show_calibration(chosen: Sequence[Run]) -> None:
-    from ui.compare import answer_sections  # as above
-
-    for place, (run, column) in enumerate(zip(chosen, _abreast(chosen, 2), strict=True)):
-        with column:
-            answer_sections.show_calibration(run, f"calibration-{place}")
-    st.caption(answer_sections.CALIBRATION)
-
-
-def _show_answers(chosen: Sequence[Run]) -> None:
-    st.markdown(
-        "Why curves have plateaus: each cell says how often a class was answered after an epoch, against how often it is true. "
-        "**Red** is a class that has starved: the network almost never answers it. When it recovers, accuracy jumps."
-    )
-    for place, run in enumerate(chosen):
-        st.markdown(f"**{plain(run.record.title)}**")
-        figure_shown(confusion.answers_over_epochs(_curve(run), run.classes), f"answers-{place}", f"{run.id}-answers")
-
-
 def _abreast(chosen: Sequence[Run], most: int) -> list[DeltaGenerator]:
     """A place for each run, row by row."""
     width = min(len(chosen), most)
     return [column for _ in range(0, len(chosen), width) for column in st.columns(width)][: len(chosen)]
-
-
-def _curve(run: Run) -> Curve:
-    return Curve(run.record.title, run.recipe.pool, run.epochs)
