@@ -44,8 +44,8 @@ def seeds(experiment: Experiment) -> Part:
         [table.failures.strip()] if table.failed else [],
         [Figure("standings", seed_rows.over_seeds(table)), Figure("differences", seed_rows.differences(table))],
         table.rows(),
-        "Left: every seed, and the mean with its 95 % interval. Right: the same seeds in pairs, with a 95 % bootstrap interval. "
-        "Table: ± is Student's 95 % interval; p is the sign-flip test's, corrected p counts the family.",
+        "Left: every seed, and the mean with its 95 % interval. Right: the same seeds in pairs, with a 95 % bootstrap "
+        "interval. Table: ± is Student's 95 % interval; p is the sign-flip test's, corrected p counts the family.",
         partial(_by_seed, table, "accuracy"),
     )
 
