@@ -19,7 +19,7 @@ from gpcore.recipe import HEAD_LABELS, PHOTOGRAPHS, TIMM_PREFIX, Pool, Recipe
 from gpcore.training.evaluate import on_all_cores
 from gpcore.training.fit import EpochDone, fit_together
 from gpcore.training.state import TrainingState
-from gpcore.verdicts.standings import VerdictTable, verdict_tables
+from gpcore.verdicts.standings import Result, VerdictTable, verdict_tables
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -139,7 +139,9 @@ def which_pooling(
         recipes = [[base.but(pool=pool, seed=seed) for seed in range(seeds)] for pool in chosen]
         trained = on_all_cores(lambda each: _trained(each, dataset, inside, lambda: bars.advance(bar)), recipes)
     measured = [
-        (one, head.accuracy) for own, heads in zip(recipes, trained, strict=True) for one, head in zip(own, heads, strict=True)
+        Result(one, head.accuracy)
+        for own, heads in zip(recipes, trained, strict=True)
+        for one, head in zip(own, heads, strict=True)
     ]
     [table] = verdict_tables(measured)
     return PoolingStudy(

@@ -43,7 +43,7 @@ def headline(asked: Question, source: Source) -> Chapter:
                 Figure("article", [learning_curves.learning_curves(drawn, milestones=article)]),
             ],
             milestones(drawn) if article else [],
-            "Left: GMP less GAP, seed by seed, with the mean and its 95 % interval; left of zero GAP is better. Right: accuracy "
+            "Left: GMP less GAP, seed by seed, with the mean and its 95 % interval; left of zero GAP is better. Right: "
             "accuracy after every epoch, bands from the lowest seed to the highest"
             + (", and circles from the article." if article else "."),
         )

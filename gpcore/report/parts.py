@@ -4,7 +4,7 @@ import shlex
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeAlias
 
 import plotly.graph_objects as go
 
@@ -16,7 +16,7 @@ from gpcore.verdicts.standings import VerdictTable
 
 TITLE = "Which pooling wins, and by how much?"
 
-Drawing = go.Figure | Rows | Sequence[Chart]
+Drawing: TypeAlias = go.Figure | Rows | Sequence[Chart]
 
 Table = Sequence[Mapping[str, Any]]
 """Rows under the names of their columns."""
