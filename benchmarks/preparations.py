@@ -17,8 +17,9 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-from gpcore.data.datasets import list_folder, scaled
+from gpcore.data.datasets import scaled
 from gpcore.data.decoding import read_photo
+from gpcore.data.folder_layout import list_folder
 from gpcore.nets import trunks
 from gpcore.recipe import PHOTOGRAPHS
 
