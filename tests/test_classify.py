@@ -252,7 +252,7 @@ def test_what_is_sent_to_inside_is_what_the_network_saw(small_dataset):
 def test_a_visitor_can_bring_only_so_many(environment):
     script = """
 import streamlit as st
-from ui import picture
+from ui.classify import pictures as picture
 class File:
     name = "text.png"
     def getvalue(self): return b"no picture"

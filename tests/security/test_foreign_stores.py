@@ -13,12 +13,13 @@ from pathlib import Path
 
 import pytest
 import tiny
+from tiny import write_tensors
 
 from gpcore.cli.main import main
 from gpcore.data import folder_layout
 from gpcore.errors import CheckpointError, ClaimLostError, DatasetError, GpcoreError, NotAllowedError, StoreError
 from gpcore.instance import Instance, Visitor
-from gpcore.nets.checkpoints import read_tensors, write_tensors
+from gpcore.nets.checkpoints import read_tensors
 from gpcore.recipe import ARTICLE, MODERN
 from gpcore.runs import claims, worker
 from gpcore.runs.catalogue import Catalogue
