@@ -34,7 +34,7 @@ def shown(page: AppTest) -> str:
 
 @full_store
 def test_both_runs_are_compared(filled_store: Path) -> None:
-    page = AppTest.from_file("../dashboard/navigation.py", default_timeout=60).run().switch_page("../pages/compare.py").run()
+    page = AppTest.from_file("../dashboard/navigation.py", default_timeout=60).run()
     text = shown(page)
     assert "points** ahead" in text or "equally many" in text
     assert len(page.metric) == 2
@@ -49,7 +49,7 @@ def test_both_runs_are_compared(filled_store: Path) -> None:
 
 @full_store
 def test_one_run_alone_and_none() -> None:
-    page = AppTest.from_file("../dashboard/navigation.py", default_timeout=60).run().switch_page("../pages/compare.py").run()
+    page = AppTest.from_file("../dashboard/navigation.py", default_timeout=60).run()
     first = page.multiselect(key="runs").value[0]
     page.multiselect(key="runs").set_value([first]).run()
     assert len(page.metric) == 1
@@ -61,7 +61,7 @@ def test_one_run_alone_and_none() -> None:
 @full_store
 def test_a_title_is_shown_as_it_is_and_a_run_that_was_deleted_is_gone(own_copy: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("POOLSCOPE_CHECKPOINTS", str(own_copy))
-    page = AppTest.from_file("../dashboard/navigation.py", default_timeout=60).run().switch_page("../pages/compare.py").run()
+    page = AppTest.from_file("../dashboard/navigation.py", default_timeout=60).run()
     first, second = Store(own_copy).runs()
     Store(own_copy).rename(first.id, "$a$ **b**")
     assert r"**\$a\$ \*\*b\*\***" in shown(page.run())
@@ -76,7 +76,7 @@ def test_damaged_weights_are_a_sentence(own_copy: Path, monkeypatch: pytest.Monk
     for path in own_copy.glob("*/epoch-*.safetensors"):
         path.write_bytes(path.read_bytes()[:100])
     monkeypatch.setenv("POOLSCOPE_CHECKPOINTS", str(own_copy))
-    page = AppTest.from_file("../dashboard/navigation.py", default_timeout=60).run().switch_page("../pages/compare.py").run()
+    page = AppTest.from_file("../dashboard/navigation.py", default_timeout=60).run()
     assert not page.exception
     assert "damaged" in page.error[0].value
     assert page.multiselect(key="study-pools").value == ["gap", "gmp"]  # the rest of the page is there
@@ -92,7 +92,7 @@ def test_empty_store_says_what_to_do_and_leads_there(view: str) -> None:
 
 
 def test_a_study_is_queued_trained_and_judged(empty_environment: Path, images: Path) -> None:
-    page = AppTest.from_file("../dashboard/navigation.py", default_timeout=120).run().switch_page("../pages/compare.py").run()
+    page = AppTest.from_file("../dashboard/navigation.py", default_timeout=120).run()
     assert "no trained runs yet" in shown(page)
     store = Store(empty_environment)
     tiny.train(store, tiny.recipe(images, epochs=1))
@@ -118,7 +118,7 @@ def test_seeds_of_one_head_have_no_verdict_but_their_tabs(empty_environment: Pat
     store = Store(empty_environment)
     for seed in (0, 1):
         tiny.train(store, tiny.recipe(images, epochs=1, seed=seed))
-    page = AppTest.from_file("../dashboard/navigation.py", default_timeout=60).run().switch_page("../pages/compare.py").run()
+    page = AppTest.from_file("../dashboard/navigation.py", default_timeout=60).run()
     assert "with one head alone" in shown(page)
     assert page.selectbox(key="setting").options == ["modern on three, 1 epoch, batch size 8"]
     source = Source([Run(store, run) for run in store.runs()], [], Path("data"), store.folder)
@@ -134,7 +134,7 @@ def test_settings_on_folders_of_one_name_are_told_apart(images: Path, tmp_path: 
 
 @full_store
 def test_a_link_to_runs_that_are_gone_says_so() -> None:
-    page = AppTest.from_file("../dashboard/navigation.py", default_timeout=60).run().switch_page("../pages/compare.py")
+    page = AppTest.from_file("../dashboard/navigation.py", default_timeout=60)
     page.query_params["runs"] = ["checkpoints/article-gap-seed0", "checkpoints/gone"]
     assert "'checkpoints/gone'" in page.run().warning[0].value
     assert page.multiselect(key="runs").value == ["checkpoints/article-gap-seed0"]
@@ -145,7 +145,7 @@ def test_runs_whose_images_are_gone_keep_their_cards_and_curves(empty_environmen
     for pool in ("gap", "gmp"):
         tiny.train(store, tiny.recipe(images, epochs=1, pool=pool))
     shutil.rmtree(images)
-    page = AppTest.from_file("../dashboard/navigation.py", default_timeout=60).run().switch_page("../pages/compare.py").run()
+    page = AppTest.from_file("../dashboard/navigation.py", default_timeout=60).run()
     assert "There is no folder" in page.error[0].value
     assert len(page.metric) == 2
     assert [tab.label for tab in page.tabs] == ["Curves", "Confusion", "Calibration", "Starved classes"]
@@ -153,7 +153,7 @@ def test_runs_whose_images_are_gone_keep_their_cards_and_curves(empty_environmen
 
 @full_store
 def test_a_study_on_nothing_is_one_sentence() -> None:
-    page = AppTest.from_file("../dashboard/navigation.py", default_timeout=60).run().switch_page("../pages/compare.py").run()
+    page = AppTest.from_file("../dashboard/navigation.py", default_timeout=60).run()
     page.text_input(key="study-dataset").set_value(f"folder:{tempfile.gettempdir()}/nowhere")
     next(button for button in page.button if button.label == "Train what is missing").click()
     assert f"There is no folder {tempfile.gettempdir()}/nowhere" in shown(page.run())
