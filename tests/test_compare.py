@@ -25,6 +25,13 @@ def images(fashion: Dataset, tmp_path: Path) -> Path:
 full_store = pytest.mark.usefixtures("app_environment")
 
 
+def opened(timeout: int = 60) -> AppTest:
+    """The page Compare, which is not the first one."""
+    return (
+        AppTest.from_file("../dashboard/navigation.py", default_timeout=timeout).run().switch_page("../pages/compare.py").run()
+    )
+
+
 def shown(page: AppTest) -> str:
     """All text of a page."""
     assert not page.exception
@@ -34,26 +41,26 @@ def shown(page: AppTest) -> str:
 
 @full_store
 def test_both_runs_are_compared(filled_store: Path) -> None:
-    page = AppTest.from_file("../dashboard/navigation.py", default_timeout=60).run()
+    page = opened()
     text = shown(page)
-    assert "points** ahead" in text or "equally many" in text
+    assert "points ahead" in text or "equally many" in text
     assert len(page.metric) == 2
     records = Store(filled_store, read_only=True).runs()
     assert [metric.value for metric in page.metric] == [f"{record.last.validation_accuracy:.2%}" for record in records]
     assert "18,370 parameters" in text
     assert "on the logits" in text
     page.session_state["all-runs"] = True
-    table = page.run().dataframe[0].value
+    table = next(frame.value for frame in page.run().dataframe if "run" in frame.value)
     assert set(table["run"]) == {f"{filled_store.name}/{record.id}" for record in records}
 
 
 @full_store
 def test_one_run_alone_and_none() -> None:
-    page = AppTest.from_file("../dashboard/navigation.py", default_timeout=60).run()
+    page = opened()
     first = page.multiselect(key="runs").value[0]
     page.multiselect(key="runs").set_value([first]).run()
     assert len(page.metric) == 1
-    assert "ahead" not in shown(page)
+    assert "McNemar" not in shown(page)
     page.multiselect(key="runs").set_value([]).run()
     assert "Choose at least one run" in shown(page)
 
@@ -61,13 +68,13 @@ def test_one_run_alone_and_none() -> None:
 @full_store
 def test_a_title_is_shown_as_it_is_and_a_run_that_was_deleted_is_gone(own_copy: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("POOLSCOPE_CHECKPOINTS", str(own_copy))
-    page = AppTest.from_file("../dashboard/navigation.py", default_timeout=60).run()
+    page = opened()
     first, second = Store(own_copy).runs()
     Store(own_copy).rename(first.id, "$a$ **b**")
-    assert r"**\$a\$ \*\*b\*\***" in shown(page.run())
+    assert r"\$a\$ \*\*b\*\*" in shown(page.run())
     assert page.metric[0].label.startswith(r"\$a\$ \*\*b\*\* ·")
     Store(own_copy).delete(first.id)
-    assert "ahead" not in shown(page.run())
+    assert "McNemar" not in shown(page.run())
     assert page.multiselect(key="runs").value == [f"{own_copy.name}/{second.id}"]
 
 
@@ -76,7 +83,7 @@ def test_damaged_weights_are_a_sentence(own_copy: Path, monkeypatch: pytest.Monk
     for path in own_copy.glob("*/epoch-*.safetensors"):
         path.write_bytes(path.read_bytes()[:100])
     monkeypatch.setenv("POOLSCOPE_CHECKPOINTS", str(own_copy))
-    page = AppTest.from_file("../dashboard/navigation.py", default_timeout=60).run()
+    page = opened()
     assert not page.exception
     assert "damaged" in page.error[0].value
     assert page.multiselect(key="study-pools").value == ["gap", "gmp"]  # the rest of the page is there
@@ -92,7 +99,7 @@ def test_empty_store_says_what_to_do_and_leads_there(view: str) -> None:
 
 
 def test_a_study_is_queued_trained_and_judged(empty_environment: Path, images: Path) -> None:
-    page = AppTest.from_file("../dashboard/navigation.py", default_timeout=120).run()
+    page = opened(120)
     assert "no trained runs yet" in shown(page)
     store = Store(empty_environment)
     tiny.train(store, tiny.recipe(images, epochs=1))
@@ -118,7 +125,7 @@ def test_seeds_of_one_head_have_no_verdict_but_their_tabs(empty_environment: Pat
     store = Store(empty_environment)
     for seed in (0, 1):
         tiny.train(store, tiny.recipe(images, epochs=1, seed=seed))
-    page = AppTest.from_file("../dashboard/navigation.py", default_timeout=60).run()
+    page = opened()
     assert "with one head alone" in shown(page)
     assert page.selectbox(key="setting").options == ["modern on three, 1 epoch, batch size 8"]
     source = Source([Run(store, run) for run in store.runs()], [], Path("data"), store.folder)
@@ -134,7 +141,7 @@ def test_settings_on_folders_of_one_name_are_told_apart(images: Path, tmp_path: 
 
 @full_store
 def test_a_link_to_runs_that_are_gone_says_so() -> None:
-    page = AppTest.from_file("../dashboard/navigation.py", default_timeout=60)
+    page = AppTest.from_file("../pages/compare.py", default_timeout=60)
     page.query_params["runs"] = ["checkpoints/article-gap-seed0", "checkpoints/gone"]
     assert "'checkpoints/gone'" in page.run().warning[0].value
     assert page.multiselect(key="runs").value == ["checkpoints/article-gap-seed0"]
@@ -145,7 +152,7 @@ def test_runs_whose_images_are_gone_keep_their_cards_and_curves(empty_environmen
     for pool in ("gap", "gmp"):
         tiny.train(store, tiny.recipe(images, epochs=1, pool=pool))
     shutil.rmtree(images)
-    page = AppTest.from_file("../dashboard/navigation.py", default_timeout=60).run()
+    page = opened()
     assert "There is no folder" in page.error[0].value
     assert len(page.metric) == 2
     assert [tab.label for tab in page.tabs] == ["Curves", "Confusion", "Calibration", "Starved classes"]
@@ -153,7 +160,7 @@ def test_runs_whose_images_are_gone_keep_their_cards_and_curves(empty_environmen
 
 @full_store
 def test_a_study_on_nothing_is_one_sentence() -> None:
-    page = AppTest.from_file("../dashboard/navigation.py", default_timeout=60).run()
+    page = opened()
     page.text_input(key="study-dataset").set_value(f"folder:{tempfile.gettempdir()}/nowhere")
     next(button for button in page.button if button.label == "Train what is missing").click()
     assert f"There is no folder {tempfile.gettempdir()}/nowhere" in shown(page.run())

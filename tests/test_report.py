@@ -63,7 +63,7 @@ def test_the_page_tells_the_verdict_the_rule_and_the_commands(report: Path) -> N
     assert text.count("plotly.js v") == 1
     assert "not settled" in text
     assert "Bonferroni" in text
-    assert "The article&#x27;s claim that linear heads overfit" in text
+    assert "The article&#39;s claim that linear heads overfit" in text
     assert "default-src 'none'" in text
 
 

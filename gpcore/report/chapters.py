@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from functools import partial
 
 from gpcore.figures import learning_curves, seed_rows
+from gpcore.recipe import ARTICLE
 from gpcore.report import experiment_parts, run_parts
 from gpcore.report.parts import Chapter, Figure, Part, Source
 from gpcore.report.run_parts import asked_now
@@ -36,6 +37,7 @@ def headline(asked: Question, source: Source) -> Chapter:
     """GAP against GMP: the answer, every experiment that asked, and the article's curves beside ours."""
 
     def answer() -> Part:
+        drawn = [band for band in bands(curves_of(asked.curves)) if band.pool in ("gap", "gmp")]
         return Part(
             asked.sentences,
             [
@@ -48,18 +50,18 @@ def headline(asked: Question, source: Source) -> Chapter:
             + (", and circles from the article." if article else "."),
         )
 
-    article = asked.curves.recipe.name == "article"
-    drawn = [band for band in bands(curves_of(asked.curves)) if band.pool in ("gap", "gmp")]
+    article = asked.curves.recipe == ARTICLE  # to the letter: of fewer epochs or other images the article reports nothing
     return Chapter(asked.title, {"GAP and GMP": answer}, source.studies(asked.curves.accuracies))
 
 
 def heads(compared: Sequence[Experiment], source: Source) -> Chapter:
     """Every head, by dataset; canvases by themselves."""
-    plain, *canvases = overviews(compared)
-    parts = {"By dataset": lambda: Part(table=plain, caption=OVERVIEW)}
-    for rows in canvases:
-        parts["On canvases"] = partial(Part, table=rows)
-    parts["The rule of these verdicts"] = lambda: Part([RULE])
+    places = {each.on_canvas for each in compared}
+    titles = [title for title, canvas in (("By dataset", False), ("On canvases", True)) if canvas in places]
+    parts = {
+        title: partial(Part, table=rows, caption=OVERVIEW) for title, rows in zip(titles, overviews(compared), strict=True)
+    }
+    parts["The rule of these verdicts"] = partial(Part, [RULE])
     return Chapter(
         "All heads, by dataset", parts, [command for each in compared for command in source.studies(each.accuracies)]
     )

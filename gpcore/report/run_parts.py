@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from gpcore.drawing.theme import POOL_COLOURS
-from gpcore.figures import confusion, epoch_curves, reliability_diagram
+from gpcore.figures import confusion, epoch_curves
 from gpcore.figures.epoch_curves import Curve
 from gpcore.report.parts import Chapter, Drawing, Figure, Part, Source
 from gpcore.runs.command_lines import train_command
@@ -30,8 +30,13 @@ def asked_now(run: Run, data: Path) -> "Asked":
     """Reads the images and the network, and computes the scores."""
     from gpcore.data.datasets import test_split_only
     from gpcore.insight.layer_maps import all_scores
+    from gpcore.training.features import feature_dataset
 
-    test = test_split_only(run.recipe.dataset, data).test
+    recipe = run.recipe
+    if recipe.frozen:
+        test = feature_dataset(recipe.trunk, recipe.dataset, data, test_only=True).test
+    else:
+        test = test_split_only(recipe.dataset, data).test
     return all_scores(run.network(), test), test
 
 
@@ -97,6 +102,7 @@ def matrices(chosen: Sequence[Run]) -> Part:
 
 def calibration(chosen: Sequence[Run], ask: Ask) -> Part:
     """How often the answers of each probability are right."""
+    from gpcore.figures import reliability_diagram
     from gpcore.insight.reliability import Reliability
 
     asked = [(run, *ask(run)) for run in chosen]

@@ -38,7 +38,7 @@ def study_form() -> None:
     if switched_off("train", "Training a study"):
         return
     title = "Train a study: poolings × seeds"
-    with st.expander(title, icon=":material/science:", key="study-open"), st.form("study", border=False):
+    with st.expander(title, icon=":material/science:", key="study-open", on_change="rerun"), st.form("study", border=False):
         first, second, third = st.columns([2, 1, 1])
         pools = first.multiselect(
             "Poolings", list(get_args(Pool)), ["gap", "gmp"], format_func=HEAD_LABELS.__getitem__, key="study-pools"
