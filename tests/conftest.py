@@ -217,18 +217,14 @@ def browser_page(browser):
 
 
 EXPECTED_TO_FAIL = {
-    "test_compare_draws_its_charts_without_pytorch": "Compare's parts import PyTorch since the report shares them",
     "test_a_mistake_is_one_line_and_exit_code_2": "the default store is the project's own folder, not the current one",
     "test_a_store_that_is_not_there_is_not_made_by_looking": "the default store is the project's own, wherever one starts",
     "test_the_pages_pass_the_policy_in_a_real_browser": "the frame of a foreign page is not checked rightly",
     "test_a_damaged_run_is_refused_and_its_other_epochs_are_not": "the sentence has changed",
     "test_an_example_is_classified_by_both": "Classify opens on photographs, the test on the article's networks",
     "test_no_page_has_a_serious_fault_of_accessibility": "captions on Inside, Train and Classify have too little contrast",
-    "test_both_runs_are_compared": "Compare has another order",
-    "test_a_title_is_shown_as_it_is_and_a_run_that_was_deleted_is_gone": "Compare writes titles without bold type",
     "test_a_study_is_queued_trained_and_judged": "runs at chance are counted, not averaged",
     "test_every_figure_is_drawn_with_the_network_blocked": "the report's chapters are arranged anew",
-    "test_the_page_tells_the_verdict_the_rule_and_the_commands": "the report's sentence on linear heads has changed",
     "test_a_photograph_can_be_taken_with_the_camera": "the content policy refuses the test's own script",
     "test_what_the_program_imports_is_required_and_the_other_way_round": "a package is imported by name only",
     "test_every_page_says_what_it_needs": "the new page About imports nothing early",
